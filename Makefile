@@ -2,7 +2,10 @@
 
 VERSION := 0.1.0
 BUILD   ?= build
-CC      ?= gcc
+PREFIX  ?= /usr/local
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 V       ?= 0
 Q       := $(if $(filter 1,$(V)),,@)
 
@@ -16,23 +19,58 @@ ENGINE_SRC := $(sort $(wildcard engine/*/*.c))
 CLI_SRC    := $(sort $(wildcard cli/*.c))
 TEST_SRC   := $(sort $(wildcard tests/unit/test_*.c))
 TLIB_SRC   := $(sort $(wildcard tests/lib/*.c))
+FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 ENGINE_OBJ := $(ENGINE_SRC:%.c=$(BUILD)/obj/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
 TLIB_OBJ   := $(TLIB_SRC:%.c=$(BUILD)/obj/%.o)
 TESTS      := $(TEST_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
-.PHONY: all clean unit
+# what the runner starts; a matrix cell is a command line, hence the quotes
+LINT_TESTS := $(sort $(wildcard tests/check-*.sh))
+ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
+MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 swap
+MATRIX     := $(if $(wildcard tests/roundtrip/matrix.sh),$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),"tests/roundtrip/matrix.sh $t $s $f"))))
+RUN        := BUILD=$(BUILD) tests/run.sh
+AGAIN      := $(MAKE) --no-print-directory
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help deps check check-all unit check-unit check-roundtrip check-matrix check-asan check-ubsan check-tsan \
+	lint lint-deep format demo bench fuzz fuzzers coverage install clean FORCE
+
+## all: the library, the command and the unit tests (build/)
 all: $(BUILD)/libsalvor.a $(if $(CLI_SRC),$(BUILD)/salvor) $(TESTS)
 
-$(BUILD)/obj/%.o: %.c
+## help: this list
+help:
+	@sed -n 's/^## \([a-z-]*\): /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@echo
+	@echo '  variables: V=1 (show commands)  JOBS=N (tests at once)  BUILD=DIR  CFLAGS  PREFIX  DESTDIR'
+
+# --- building -----------------------------------------------------------------------------------
+
+# rewritten only when compiler or flags change, and then everything is built again
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(subst ','\'',$(ALL_CFLAGS)) $(LDLIBS)' | cmp -s - $@ || \
+		printf '%s\n' '$(CC) $(subst ','\'',$(ALL_CFLAGS)) $(LDLIBS)' > $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC      $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/libsalvor.a: $(ENGINE_OBJ)
+# a source that was removed must not live on in the archive
+$(BUILD)/engine.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(ENGINE_SRC)' | cmp -s - $@ || echo '$(ENGINE_SRC)' > $@
+
+$(BUILD)/libsalvor.a: $(ENGINE_OBJ) $(BUILD)/engine.list
 	$(if $(Q),@echo "  AR      $@")
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(ENGINE_OBJ)
 
 $(BUILD)/salvor: $(CLI_OBJ) $(BUILD)/libsalvor.a
 	$(if $(Q),@echo "  LD      $@")
@@ -43,11 +81,103 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(TLIB_OBJ) $(BUILD)/libsalvor.a
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(TLIB_OBJ) $(BUILD)/libsalvor.a $(LDLIBS) -lcmocka
 
-# the unit tests one after the other; the first that fails ends it
-unit: all
-	$(Q)for t in $(TESTS); do echo "  TEST    $$t"; $$t || exit 1; done
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TLIB_OBJ) $(BUILD)/libsalvor.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< $(TLIB_OBJ) $(BUILD)/libsalvor.a $(LDLIBS) -lcmocka
 
+fuzzers: $(FUZZERS)
+
+# --- testing ------------------------------------------------------------------------------------
+
+# missing Debian packages; returns at once when there are none
+deps:
+	$(Q)build-scripts/install-deps.sh
+
+## check: everything: lint, unit tests, round trips, the matrix (installs missing packages first)
+check: deps
+	+$(Q)$(AGAIN) check-all
+
+# a make of its own, so that it sees the packages that were just installed
+check-all: all
+	$(Q)$(RUN) $(LINT_TESTS) $(TESTS) $(ROUNDTRIP) $(MATRIX)
+
+## check-unit: the unit tests
+check-unit: all
+	$(Q)$(RUN) $(TESTS)
+
+unit: check-unit
+
+## check-roundtrip: save, verify and restore scripts, without the matrix
+check-roundtrip: all
+	$(Q)$(RUN) $(ROUNDTRIP)
+
+## check-matrix: {gpt, msdos, none} x {512, 4096} x every filesystem x {empty, full, fragmented}
+check-matrix: all
+	$(Q)$(RUN) $(MATRIX)
+
+SAN_FLAGS := -O1 -g -fno-omit-frame-pointer
+
+## check-asan: unit tests and round trips under AddressSanitizer and UBSan (build-asan/)
+check-asan:
+	+$(Q)$(AGAIN) BUILD=build-asan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all
+	+$(Q)$(AGAIN) BUILD=build-asan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' run-sanitized
+
+check-ubsan: check-asan
+
+## check-tsan: unit tests and round trips under ThreadSanitizer (build-tsan/)
+check-tsan:
+	+$(Q)$(AGAIN) BUILD=build-tsan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=thread' all
+	+$(Q)$(AGAIN) BUILD=build-tsan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=thread' run-sanitized
+
+.PHONY: run-sanitized
+run-sanitized: all
+	$(Q)$(RUN) $(TESTS) $(ROUNDTRIP)
+
+## lint: format, include arrows, first lines, static analysis, shellcheck
+lint: $(BUILD)/libsalvor.a
+	$(Q)$(RUN) $(LINT_TESTS)
+
+## lint-deep: clang-tidy over every C file (slow)
+lint-deep:
+	$(Q)build-scripts/lint-deep.sh
+
+## format: clang-format every C file in place
+format:
+	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS   := BUILD=build-fuzz CC=clang CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+
+## fuzz: every fuzz target for FUZZ_SECONDS (60) each (build-fuzz/)
+fuzz:
+	+$(Q)$(AGAIN) $(FUZZ_FLAGS) fuzzers
+	$(Q)build-scripts/run-fuzzers.sh build-fuzz/fuzz $(FUZZ_SECONDS)
+
+## coverage: lines covered by the unit tests, file by file (build-cov/)
+coverage:
+	+$(Q)$(AGAIN) BUILD=build-cov CFLAGS='-O0 -g --coverage' check-unit
+	$(Q)build-scripts/coverage.sh build-cov
+
+# --- using --------------------------------------------------------------------------------------
+
+## demo: save, verify and restore a disk before your eyes (installs missing packages first)
+demo: deps
+	+$(Q)$(AGAIN) all
+	$(Q)BUILD=$(BUILD) build-scripts/demo.sh
+
+## bench: side by side with the peers (needs a script in bench/)
+bench: all
+	$(Q)set -- bench/*.sh; if [ ! -e "$$1" ]; then echo 'bench: no benchmark script yet'; exit 1; fi; \
+		for b in "$$@"; do BUILD=$(BUILD) "$$b" || exit 1; done
+
+## install: command, man pages and completions under DESTDIR/PREFIX
+install: $(BUILD)/salvor
+	$(Q)BUILD=$(BUILD) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' build-scripts/install.sh
+
+## clean: remove every build folder
 clean:
-	rm -rf $(BUILD)
+	$(Q)rm -rf build build-asan build-tsan build-fuzz build-cov
 
--include $(ENGINE_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TLIB_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(ENGINE_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TLIB_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d) $(FUZZ_SRC:%.c=$(BUILD)/obj/%.d)

@@ -1,0 +1,261 @@
+/* pool.c - ordered worker pool with bounded memory */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/pool/pool.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum slot_state {
+	SLOT_FREE,    /* the producer may fill it */
+	SLOT_READY,   /* a worker may take it */
+	SLOT_WORKING, /* a worker has it */
+	SLOT_DONE,    /* the consumer may take it */
+};
+
+struct slot {
+	void *item;	       /* belongs to whoever the state says */
+	enum slot_state state; /* under pool.lock */
+};
+
+/* A ring: ticket t lives in slot t % n_slots, so order needs no sorting. */
+struct pool {
+	const struct pool_ops *ops;
+	void *arg;
+	const atomic_int *stop;
+	pthread_mutex_t lock;  /* guards everything below but the items */
+	pthread_cond_t change; /* any change of state, end or failure */
+	struct slot *slots;
+	unsigned int n_slots;
+	uint64_t produced; /* tickets filled so far; written by the producer */
+	uint64_t taken;	   /* tickets given to workers; written by the workers */
+	bool closed;	   /* no more tickets will come */
+	int failed;	   /* first error; every wait looks at it */
+	struct sv_err err; /* its story */
+};
+
+struct worker {
+	struct pool *pool;
+	void *ctx;
+	pthread_t thread;
+};
+
+static void pool_fail(struct pool *pool, int code, const struct sv_err *err)
+{
+	pthread_mutex_lock(&pool->lock);
+	if (!pool->failed) {
+		pool->failed = code;
+		pool->err = *err;
+	}
+	pthread_cond_broadcast(&pool->change);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static bool stop_wanted(const atomic_int *stop)
+{
+	return stop && atomic_load_explicit(stop, memory_order_relaxed);
+}
+
+static int stopped(struct sv_err *err)
+{
+	return sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
+}
+
+/* Wait until a slot reaches a state; false when the pool failed, or ended before that ticket. */
+static bool await_slot(struct pool *pool, uint64_t ticket, enum slot_state state)
+{
+	struct slot *slot = &pool->slots[ticket % pool->n_slots];
+	while (!pool->failed && slot->state != state &&
+	       !(state == SLOT_DONE && pool->closed && ticket >= pool->produced))
+		pthread_cond_wait(&pool->change, &pool->lock);
+	return !pool->failed && slot->state == state;
+}
+
+static void set_state(struct pool *pool, struct slot *slot, enum slot_state state)
+{
+	pthread_mutex_lock(&pool->lock);
+	slot->state = state;
+	pthread_cond_broadcast(&pool->change);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void close_pool(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->closed = true;
+	pthread_cond_broadcast(&pool->change);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Fill one slot. Returns false when there is nothing more to do, for whatever reason. */
+static bool produce_one(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	bool ok = await_slot(pool, pool->produced, SLOT_FREE);
+	struct slot *slot = &pool->slots[pool->produced % pool->n_slots];
+	pthread_mutex_unlock(&pool->lock);
+	if (!ok)
+		return false;
+
+	struct sv_err err = {0};
+	int rc = stop_wanted(pool->stop) ? stopped(&err)
+					 : pool->ops->produce(pool->arg, slot->item, &err);
+	if (rc < 0)
+		pool_fail(pool, rc, &err);
+	if (rc != 0)
+		return false;
+
+	pthread_mutex_lock(&pool->lock);
+	slot->state = SLOT_READY;
+	pool->produced++;
+	pthread_cond_broadcast(&pool->change);
+	pthread_mutex_unlock(&pool->lock);
+	return true;
+}
+
+static void *producer_main(void *arg)
+{
+	struct pool *pool = arg;
+	while (produce_one(pool))
+		continue;
+	close_pool(pool);
+	return NULL;
+}
+
+/* The next ready slot for a worker, NULL at the end. */
+static struct slot *take_ready(struct pool *pool)
+{
+	struct slot *slot = NULL;
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->failed && pool->taken == pool->produced && !pool->closed)
+		pthread_cond_wait(&pool->change, &pool->lock);
+	if (!pool->failed && pool->taken < pool->produced) {
+		slot = &pool->slots[pool->taken % pool->n_slots];
+		slot->state = SLOT_WORKING;
+		pool->taken++;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return slot;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+	struct pool *pool = worker->pool;
+	struct slot *slot;
+	while ((slot = take_ready(pool))) {
+		struct sv_err err = {0};
+		int rc = pool->ops->work(pool->arg, worker->ctx, slot->item, &err);
+		if (rc < 0) {
+			pool_fail(pool, rc, &err);
+			break;
+		}
+		set_state(pool, slot, SLOT_DONE);
+	}
+	return NULL;
+}
+
+static void consume_all(struct pool *pool)
+{
+	for (uint64_t ticket = 0;; ticket++) {
+		pthread_mutex_lock(&pool->lock);
+		bool ok = await_slot(pool, ticket, SLOT_DONE);
+		pthread_mutex_unlock(&pool->lock);
+		if (!ok)
+			return;
+		struct slot *slot = &pool->slots[ticket % pool->n_slots];
+		struct sv_err err = {0};
+		int rc = pool->ops->consume(pool->arg, slot->item, &err);
+		if (rc < 0) {
+			pool_fail(pool, rc, &err);
+			return;
+		}
+		set_state(pool, slot, SLOT_FREE);
+	}
+}
+
+static int create_items(struct pool *pool)
+{
+	pool->slots = calloc(pool->n_slots, sizeof(*pool->slots));
+	if (!pool->slots)
+		return SV_E_NOMEM;
+	for (unsigned int i = 0; i < pool->n_slots; i++) {
+		pool->slots[i].item = pool->ops->item_create(pool->arg);
+		if (!pool->slots[i].item)
+			return SV_E_NOMEM;
+	}
+	return 0;
+}
+
+static int create_workers(struct pool *pool, struct worker *workers, unsigned int threads)
+{
+	for (unsigned int i = 0; i < threads; i++) {
+		workers[i].pool = pool;
+		workers[i].ctx = pool->ops->worker_create(pool->arg);
+		if (!workers[i].ctx)
+			return SV_E_NOMEM;
+	}
+	return 0;
+}
+
+/* Start everything, consume, wait for everything. A thread that cannot be started is a failure like
+ * any other. */
+static void run_threads(struct pool *pool, struct worker *workers, unsigned int threads)
+{
+	static const char text[] = "cannot start a thread";
+	struct sv_err err = {0};
+	unsigned int started = 0;
+	pthread_t producer;
+	int rc = pthread_create(&producer, NULL, producer_main, pool);
+	bool have_producer = rc == 0;
+	for (; rc == 0 && started < threads; started++) {
+		rc = pthread_create(&workers[started].thread, NULL, worker_main, &workers[started]);
+		if (rc)
+			break;
+	}
+	if (rc)
+		pool_fail(pool, sv_fail(&err, SV_E_FAILED, rc, "thread", text), &err);
+	else
+		consume_all(pool);
+	if (have_producer)
+		pthread_join(producer, NULL);
+	for (unsigned int i = 0; i < started; i++)
+		pthread_join(workers[i].thread, NULL);
+}
+
+static void destroy_parts(struct pool *pool, struct worker *workers, unsigned int threads)
+{
+	for (unsigned int i = 0; workers && i < threads; i++)
+		if (workers[i].ctx)
+			pool->ops->worker_destroy(workers[i].ctx);
+	for (unsigned int i = 0; pool->slots && i < pool->n_slots; i++)
+		if (pool->slots[i].item)
+			pool->ops->item_destroy(pool->slots[i].item);
+	free(workers);
+	free(pool->slots);
+	pthread_cond_destroy(&pool->change);
+	pthread_mutex_destroy(&pool->lock);
+}
+
+int pool_run(const struct pool_ops *ops, void *arg, unsigned int threads, const atomic_int *stop,
+	     struct sv_err *err)
+{
+	struct pool pool = {.ops = ops, .arg = arg, .stop = stop, .n_slots = 2 * threads + 2};
+	pthread_mutex_init(&pool.lock, NULL);
+	pthread_cond_init(&pool.change, NULL);
+	struct worker *workers = calloc(threads, sizeof(*workers));
+	int rc = workers ? create_items(&pool) : SV_E_NOMEM;
+	if (!rc)
+		rc = create_workers(&pool, workers, threads);
+	if (rc) {
+		sv_fail_nomem(err);
+	} else {
+		run_threads(&pool, workers, threads);
+		rc = pool.failed;
+		if (rc && err && !err->code)
+			*err = pool.err;
+	}
+	destroy_parts(&pool, workers, threads);
+	return rc;
+}

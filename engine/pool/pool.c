@@ -228,7 +228,7 @@ static void destroy_parts(struct pool *pool, struct worker *workers, unsigned in
 {
 	for (unsigned int i = 0; workers && i < threads; i++)
 		if (workers[i].ctx)
-			pool->ops->worker_destroy(workers[i].ctx);
+			pool->ops->worker_destroy(pool->arg, workers[i].ctx);
 	for (unsigned int i = 0; pool->slots && i < pool->n_slots; i++)
 		if (pool->slots[i].item)
 			pool->ops->item_destroy(pool->slots[i].item);

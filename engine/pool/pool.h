@@ -26,7 +26,7 @@ struct pool_ops {
 	void *(*item_create)(void *arg); /* NULL = out of memory */
 	void (*item_destroy)(void *item);
 	void *(*worker_create)(void *arg); /* NULL = out of memory */
-	void (*worker_destroy)(void *worker);
+	void (*worker_destroy)(void *arg, void *worker);
 	int (*produce)(void *arg, void *item, struct sv_err *err);
 	int (*work)(void *arg, void *worker, void *item, struct sv_err *err);
 	int (*consume)(void *arg, void *item, struct sv_err *err);

@@ -32,6 +32,6 @@ int pool_run_serial(const struct pool_ops *ops, void *arg, const atomic_int *sto
 	if (item)
 		ops->item_destroy(item);
 	if (worker)
-		ops->worker_destroy(worker);
+		ops->worker_destroy(arg, worker);
 	return rc == POOL_END ? 0 : rc;
 }

@@ -59,8 +59,9 @@ static void *worker_create(void *arg)
 	return run;
 }
 
-static void worker_destroy(void *worker)
+static void worker_destroy(void *arg, void *worker)
 {
+	assert_ptr_equal(arg, worker);
 	atomic_fetch_sub(&((struct run *)worker)->workers, 1);
 }
 

@@ -1,0 +1,310 @@
+/* save_frame.c - frames of a save: read from the source, classified and compressed, given to the
+ * writer */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/job/save.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Reading over a small hole costs less than a second request. */
+#define GAP_MAX 65536u
+/* Around an unreadable place, try pieces of this size before single sectors. */
+#define CAREFUL_SIZE 65536u
+/* Raw buffers are aligned for O_DIRECT. */
+#define RAW_ALIGN 4096u
+
+static void *frame_create(void *arg)
+{
+	const struct save_run *run = arg;
+	struct save_frame *f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->raw = aligned_alloc(RAW_ALIGN, sv_round_up(run->frame_size, RAW_ALIGN));
+	f->stored = malloc(run->codec->bound(run->frame_size));
+	f->digests = calloc(run->frame_size / IMAGE_GRANULE + 1, sizeof(*f->digests));
+	if (f->raw && f->stored && f->digests)
+		return f;
+	save_pool_ops.item_destroy(f);
+	return NULL;
+}
+
+static void frame_destroy(void *item)
+{
+	struct save_frame *f = item;
+	free(f->raw);
+	free(f->stored);
+	free(f->digests);
+	sv_extents_clear(&f->bad);
+	sv_runs_clear(&f->runs);
+	free(f);
+}
+
+/* A device that is gone answers every read with one of these: no bad sector, the end of the job. */
+static bool device_lost(int sys_errno)
+{
+	return sys_errno == ENODEV || sys_errno == ENXIO || sys_errno == ENOMEDIUM ||
+	       sys_errno == EBADF;
+}
+
+/* Read what can be read of a range in pieces of `step`; failing pieces go one level down, at last
+ * into `bad`. */
+static int read_careful(struct save_run *run, uint64_t start, size_t len, uint8_t *buf, size_t step,
+			struct sv_extents *bad, struct sv_err *err)
+{
+	struct blk_dev *dev = run->source.dev;
+	for (size_t done = 0; done < len;) {
+		uint64_t pos = start + done;
+		/* pieces end at multiples of the step, so that single sectors are hit exactly */
+		size_t piece = SV_MIN(len - done, (size_t)(step - pos % step));
+		struct sv_err why = {0};
+		int rc = blk_pread(dev, buf + done, piece, pos, &why);
+		if (rc && device_lost(why.sys_errno))
+			return sv_fail(err, SV_E_SOURCE, why.sys_errno, dev->name,
+				       "%s does not answer any more", dev->name);
+		if (rc && step > dev->sector_size) {
+			rc = read_careful(run, pos, piece, buf + done, dev->sector_size, bad, err);
+			if (rc)
+				return rc;
+		} else if (rc && !bad) {
+			return sv_fail(err, SV_E_SOURCE, why.sys_errno, dev->name,
+				       "cannot read %zu bytes at byte %llu of %s", piece,
+				       (unsigned long long)pos, dev->name);
+		} else if (rc) {
+			memset(buf + done, 0, piece);
+			if (sv_extents_add(bad, pos, piece))
+				return SV_E_NOMEM;
+		}
+		done += piece;
+	}
+	return 0;
+}
+
+/* Read one group of READ runs [from, to) with small holes between them; the holes become zeros. */
+static int read_group(struct save_run *run, size_t first, uint64_t from, uint64_t to,
+		      uint64_t start, uint8_t *buf, struct sv_extents *bad, struct sv_err *err)
+{
+	const struct sv_runs *plan = &run->map->plan;
+	int whole =
+		blk_pread(run->source.dev, buf + (from - start), (size_t)(to - from), from, NULL);
+	for (size_t i = first; i < plan->n && plan->v[i].start < to; i++) {
+		uint64_t a = SV_MAX(plan->v[i].start, from);
+		uint64_t b = SV_MIN(plan->v[i].start + plan->v[i].len, to);
+		if (plan->v[i].kind != SV_RUN_READ) {
+			memset(buf + (a - start), 0, (size_t)(b - a));
+			continue;
+		}
+		int rc = whole ? read_careful(run, a, (size_t)(b - a), buf + (a - start),
+					      CAREFUL_SIZE, bad, err)
+			       : 0;
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int save_read_range(struct save_run *run, uint64_t start, size_t len, uint8_t *buf,
+		    struct sv_extents *bad, struct sv_err *err)
+{
+	const struct sv_runs *plan = &run->map->plan;
+	uint64_t end = start + len, pos = start;
+	size_t i = sv_runs_seek(plan, start);
+	while (i < plan->n && pos < end) {
+		uint64_t run_end = SV_MIN(plan->v[i].start + plan->v[i].len, end);
+		if (plan->v[i].kind != SV_RUN_READ) {
+			memset(buf + (pos - start), 0, (size_t)(run_end - pos));
+			pos = run_end;
+			i++;
+			continue;
+		}
+		/* grow the group over holes smaller than GAP_MAX */
+		size_t k = i + 1;
+		uint64_t to = run_end;
+		while (k + 1 < plan->n && plan->v[k].len <= GAP_MAX &&
+		       plan->v[k + 1].kind == SV_RUN_READ && plan->v[k + 1].start < end) {
+			to = SV_MIN(plan->v[k + 1].start + plan->v[k + 1].len, end);
+			k += 2;
+		}
+		int rc = read_group(run, i, pos, to, start, buf, bad, err);
+		if (rc)
+			return rc;
+		pos = to;
+		i = sv_runs_seek(plan, pos);
+	}
+	return 0;
+}
+
+static uint64_t bytes_to_read(const struct sv_runs *plan, uint64_t start, uint64_t end)
+{
+	uint64_t sum = 0;
+	for (size_t i = sv_runs_seek(plan, start); i < plan->n && plan->v[i].start < end; i++)
+		if (plan->v[i].kind == SV_RUN_READ)
+			sum += SV_MIN(plan->v[i].start + plan->v[i].len, end) -
+			       SV_MAX(plan->v[i].start, start);
+	return sum;
+}
+
+static int frame_produce(void *arg, void *item, struct sv_err *err)
+{
+	struct save_run *run = arg;
+	struct save_frame *f = item;
+	bool skip = run->params->on_error == SV_ON_ERROR_SKIP;
+	f->number = run->next;
+	f->start = run->next * run->frame_size;
+	if (f->start >= run->map->size)
+		return POOL_END;
+	run->next++;
+	f->len = (size_t)SV_MIN(run->frame_size, run->map->size - f->start);
+	sv_extents_clear(&f->bad);
+	f->bytes_read = bytes_to_read(&run->map->plan, f->start, f->start + f->len);
+	f->empty = f->bytes_read == 0;
+	if (f->empty)
+		return 0;
+	return save_read_range(run, f->start, f->len, f->raw, skip ? &f->bad : NULL, err);
+}
+
+/* Append the kinds of [a, b), which was to be read: bad where it failed, else zero or data. */
+static int append_read(struct save_frame *f, uint64_t a, uint64_t b, bool zero)
+{
+	int rc = 0;
+	while (!rc && a < b) {
+		size_t i = sv_extents_seek(&f->bad, a);
+		uint64_t bad_start = i < f->bad.n ? SV_MAX(f->bad.v[i].start, a) : b;
+		uint64_t good_end = SV_MIN(bad_start, b);
+		rc = sv_runs_append(&f->runs, good_end - a, zero ? SV_RUN_ZERO : SV_RUN_DATA);
+		a = good_end;
+		if (!rc && a < b) {
+			uint64_t bad_end = SV_MIN(f->bad.v[i].start + f->bad.v[i].len, b);
+			rc = sv_runs_append(&f->runs, bad_end - a, SV_RUN_BAD);
+			a = bad_end;
+		}
+	}
+	return rc;
+}
+
+static bool holds_content(const struct sv_runs *runs, uint64_t from, uint64_t to)
+{
+	for (size_t i = sv_runs_seek(runs, from); i < runs->n && runs->v[i].start < to; i++)
+		if (runs->v[i].kind == SV_RUN_DATA || runs->v[i].kind == SV_RUN_BAD)
+			return true;
+	return false;
+}
+
+/* Kinds and digest of one granule [a, b) of the disk. */
+static int classify_granule(const struct save_run *run, struct save_frame *f, uint64_t a,
+			    uint64_t b)
+{
+	const struct sv_runs *plan = &run->map->plan;
+	const uint8_t *raw = f->raw + (a - f->start);
+	bool zero = f->empty || sv_is_zero(raw, (size_t)(b - a));
+	int rc = 0;
+	for (size_t i = sv_runs_seek(plan, a); !rc && i < plan->n && plan->v[i].start < b; i++) {
+		uint64_t from = SV_MAX(plan->v[i].start, a);
+		uint64_t to = SV_MIN(plan->v[i].start + plan->v[i].len, b);
+		if (plan->v[i].kind == SV_RUN_READ)
+			rc = append_read(f, from, to, zero);
+		else
+			rc = sv_runs_append(&f->runs, to - from, plan->v[i].kind);
+	}
+	if (!rc && !f->empty && holds_content(&f->runs, a - f->start, b - f->start))
+		f->digests[f->n_digests++] = sv_xxh3_128(raw, (size_t)(b - a), run->digest_seed);
+	return rc;
+}
+
+static int compress_frame(const struct save_run *run, struct codec_ctx *ctx, struct save_frame *f)
+{
+	size_t cap = run->codec->bound(run->frame_size);
+	if (f->empty || sv_is_zero(f->raw, f->len)) {
+		f->stored_len = run->codec->zero_frame(f->len, f->stored, cap);
+		f->checksum =
+			f->len == run->frame_size ? run->zero_checksum : run->zero_checksum_last;
+		return f->stored_len ? 0 : SV_E_FAILED;
+	}
+	int rc = run->codec->compress(ctx, f->raw, f->len, f->stored, cap, &f->stored_len);
+	if (!rc)
+		f->checksum = (uint32_t)sv_xxh64(f->raw, f->len);
+	return rc;
+}
+
+static int frame_work(void *arg, void *worker, void *item, struct sv_err *err)
+{
+	const struct save_run *run = arg;
+	struct save_frame *f = item;
+	int rc = 0;
+	f->runs.n = 0;
+	f->n_digests = 0;
+	sv_extents_normalise(&f->bad);
+	uint64_t end = f->start + f->len;
+	for (uint64_t a = f->start; !rc && a < end; a += IMAGE_GRANULE)
+		rc = classify_granule(run, f, a, SV_MIN(a + IMAGE_GRANULE, end));
+	for (size_t i = 0; i < f->runs.n; i++)
+		f->runs.v[i].start += f->start;
+	if (!rc)
+		rc = compress_frame(run, worker, f);
+	if (rc == SV_E_NOMEM)
+		return sv_fail_nomem(err);
+	if (rc)
+		return sv_fail(err, SV_E_FAILED, 0, run->codec->name,
+			       "%s cannot compress frame %llu", run->codec->name,
+			       (unsigned long long)f->number);
+	return 0;
+}
+
+static void report_bad(struct save_run *run, const struct save_frame *f)
+{
+	for (size_t i = 0; i < f->bad.n; i++) {
+		struct sv_event event = {.kind = SV_EVENT_BAD,
+					 .sentence = "an area could not be read",
+					 .object = run->map->source,
+					 .start = f->bad.v[i].start,
+					 .len = f->bad.v[i].len};
+		run->bad_bytes += event.len;
+		run->bad_areas++;
+		job_bad(run->job, event.len);
+		job_event(run->job, &event);
+	}
+}
+
+static int frame_consume(void *arg, void *item, struct sv_err *err)
+{
+	struct save_run *run = arg;
+	const struct save_frame *f = item;
+	const struct image_frame frame = {
+		.number = f->number,
+		.stored = f->stored,
+		.stored_len = f->stored_len,
+		.checksum = f->checksum,
+		.runs = f->runs.v,
+		.n_runs = f->runs.n,
+		.digests = f->digests,
+		.n_digests = f->n_digests,
+	};
+	int rc = image_writer_append(run->writer, &frame, err);
+	if (rc)
+		return rc;
+	report_bad(run, f);
+	job_advance(run->job, f->bytes_read, f->stored_len);
+	return 0;
+}
+
+static void *worker_create(void *arg)
+{
+	const struct save_run *run = arg;
+	return run->codec->create(run->level);
+}
+
+static void worker_destroy(void *arg, void *worker)
+{
+	const struct save_run *run = arg;
+	run->codec->destroy(worker);
+}
+
+const struct pool_ops save_pool_ops = {
+	.item_create = frame_create,
+	.item_destroy = frame_destroy,
+	.worker_create = worker_create,
+	.worker_destroy = worker_destroy,
+	.produce = frame_produce,
+	.work = frame_work,
+	.consume = frame_consume,
+};

@@ -1,0 +1,29 @@
+/* source.h - opening what is read: a disk under its guard, a partition, a raw file */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SV_JOB_SOURCE_H
+#define SV_JOB_SOURCE_H
+
+#include "engine/salvor.h"
+
+/* An open source. Zero-initialised = closed. Owned by the job; close with source_close(). */
+struct source {
+	struct blk_dev *dev; /* read-only */
+	bool is_device;
+	struct disk disk; /* when it is a device */
+	struct disk_guard *guard;
+};
+
+/*
+ * Find, check and open params->source read-only. With `partitions`, only those need to be free of
+ * read-write use. `store` is the path of the image's directory, NULL when there is none: it must
+ * not lie on a selected partition. SV_E_NOT_FOUND, SV_E_REFUSED, SV_E_SOURCE.
+ */
+int source_open(const struct sv_map_params *params, const char *store, struct source *source,
+		struct sv_err *err);
+void source_close(struct source *source);
+
+/* Map an open source: the work behind sv_map_read(). */
+int plan_read(const struct sv_map_params *params, struct source *source, struct sv_map **map_ret,
+	      struct sv_err *err);
+
+#endif

@@ -21,6 +21,13 @@ struct fsmap_ops {
 
 extern const struct fsmap_ops fsmap_ext_ops, fsmap_ntfs_ops, fsmap_fat_ops, fsmap_swap_ops;
 
+/* fsmap_read() without the probe: this reader, under this type name. For tests and fuzzers. */
+int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+		  struct fsmap **map_ret, struct sv_err *err);
+
+/* The reader for a libblkid type name, NULL when there is none. */
+const struct fsmap_ops *fsmap_ops_find(const char *type);
+
 /* The volume's size in bytes, sector size, and libblkid's type name. */
 uint64_t fsmap_size(const struct fsmap_reader *r);
 uint32_t fsmap_sector_size(const struct fsmap_reader *r);

@@ -1,16 +1,12 @@
 /* save_frame.c - frames of a save: read from the source, classified and compressed, given to the
  * writer */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/job/gather.h"
 #include "engine/job/save.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Reading over a small hole costs less than a second request. */
-#define GAP_MAX 65536u
-/* Around an unreadable place, try pieces of this size before single sectors. */
-#define CAREFUL_SIZE 65536u
 /* Raw buffers are aligned for O_DIRECT. */
 #define RAW_ALIGN 4096u
 
@@ -40,98 +36,12 @@ static void frame_destroy(void *item)
 	free(f);
 }
 
-/* A device that is gone answers every read with one of these: no bad sector, the end of the job. */
-static bool device_lost(int sys_errno)
-{
-	return sys_errno == ENODEV || sys_errno == ENXIO || sys_errno == ENOMEDIUM ||
-	       sys_errno == EBADF;
-}
-
-/* Read what can be read of a range in pieces of `step`; failing pieces go one level down, at last
- * into `bad`. */
-static int read_careful(struct save_run *run, uint64_t start, size_t len, uint8_t *buf, size_t step,
-			struct sv_extents *bad, struct sv_err *err)
-{
-	struct blk_dev *dev = run->source.dev;
-	for (size_t done = 0; done < len;) {
-		uint64_t pos = start + done;
-		/* pieces end at multiples of the step, so that single sectors are hit exactly */
-		size_t piece = SV_MIN(len - done, (size_t)(step - pos % step));
-		struct sv_err why = {0};
-		int rc = blk_pread(dev, buf + done, piece, pos, &why);
-		if (rc && device_lost(why.sys_errno))
-			return sv_fail(err, SV_E_SOURCE, why.sys_errno, dev->name,
-				       "%s does not answer any more", dev->name);
-		if (rc && step > dev->sector_size) {
-			rc = read_careful(run, pos, piece, buf + done, dev->sector_size, bad, err);
-			if (rc)
-				return rc;
-		} else if (rc && !bad) {
-			return sv_fail(err, SV_E_SOURCE, why.sys_errno, dev->name,
-				       "cannot read %zu bytes at byte %llu of %s", piece,
-				       (unsigned long long)pos, dev->name);
-		} else if (rc) {
-			memset(buf + done, 0, piece);
-			if (sv_extents_add(bad, pos, piece))
-				return SV_E_NOMEM;
-		}
-		done += piece;
-	}
-	return 0;
-}
-
-/* Read one group of READ runs [from, to) with small holes between them; the holes become zeros. */
-static int read_group(struct save_run *run, size_t first, uint64_t from, uint64_t to,
-		      uint64_t start, uint8_t *buf, struct sv_extents *bad, struct sv_err *err)
-{
-	const struct sv_runs *plan = &run->map->plan;
-	int whole =
-		blk_pread(run->source.dev, buf + (from - start), (size_t)(to - from), from, NULL);
-	for (size_t i = first; i < plan->n && plan->v[i].start < to; i++) {
-		uint64_t a = SV_MAX(plan->v[i].start, from);
-		uint64_t b = SV_MIN(plan->v[i].start + plan->v[i].len, to);
-		if (plan->v[i].kind != SV_RUN_READ) {
-			memset(buf + (a - start), 0, (size_t)(b - a));
-			continue;
-		}
-		int rc = whole ? read_careful(run, a, (size_t)(b - a), buf + (a - start),
-					      CAREFUL_SIZE, bad, err)
-			       : 0;
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
 int save_read_range(struct save_run *run, uint64_t start, size_t len, uint8_t *buf,
 		    struct sv_extents *bad, struct sv_err *err)
 {
-	const struct sv_runs *plan = &run->map->plan;
-	uint64_t end = start + len, pos = start;
-	size_t i = sv_runs_seek(plan, start);
-	while (i < plan->n && pos < end) {
-		uint64_t run_end = SV_MIN(plan->v[i].start + plan->v[i].len, end);
-		if (plan->v[i].kind != SV_RUN_READ) {
-			memset(buf + (pos - start), 0, (size_t)(run_end - pos));
-			pos = run_end;
-			i++;
-			continue;
-		}
-		/* grow the group over holes smaller than GAP_MAX */
-		size_t k = i + 1;
-		uint64_t to = run_end;
-		while (k + 1 < plan->n && plan->v[k].len <= GAP_MAX &&
-		       plan->v[k + 1].kind == SV_RUN_READ && plan->v[k + 1].start < end) {
-			to = SV_MIN(plan->v[k + 1].start + plan->v[k + 1].len, end);
-			k += 2;
-		}
-		int rc = read_group(run, i, pos, to, start, buf, bad, err);
-		if (rc)
-			return rc;
-		pos = to;
-		i = sv_runs_seek(plan, pos);
-	}
-	return 0;
+	const struct gather what = {
+		.dev = run->source.dev, .runs = &run->map->plan, .kinds = 1u << SV_RUN_READ};
+	return gather_read(&what, start, len, buf, bad, err);
 }
 
 static uint64_t bytes_to_read(const struct sv_runs *plan, uint64_t start, uint64_t end)

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# oracle.py - an independent opinion for the round trip tests: free space by other tools, bytes compared
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+oracle.py poison FILE BYTES              a file full of 0xA5
+oracle.py sha FILE|DEVICE                SHA-256
+oracle.py free KIND VOLUME               free ranges of a volume, "START LENGTH" lines
+oracle.py used SIZE PARTS                ranges a save must read. PARTS: lines "START SIZE FREEFILE"
+oracle.py compare SOURCE TARGET USED     TARGET = SOURCE where used, 0xA5 elsewhere
+oracle.py zeros SOURCE RAW USED          RAW = SOURCE where used, 0 elsewhere
+Free space comes from dumpe2fs, ntfscat $Bitmap, sleuthkit's blkls and the size of a swap page, never
+from salvor.
+"""
+import hashlib
+import os
+import re
+import subprocess
+import sys
+
+MIB = 1 << 20
+STEP = 4 * MIB
+
+
+def run(*argv):
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+
+def size_of(path):
+    with open(path, "rb") as f:
+        return f.seek(0, os.SEEK_END)
+
+
+def merge(ranges):
+    """sorted, overlapping and touching ranges joined; ranges are (start, end)"""
+    out = []
+    for start, end in sorted(ranges):
+        if start >= end:
+            continue
+        if out and start <= out[-1][1]:
+            out[-1][1] = max(out[-1][1], end)
+        else:
+            out.append([start, end])
+    return out
+
+
+def invert(ranges, size):
+    out, at = [], 0
+    for start, end in merge(ranges):
+        if start > at:
+            out.append([at, start])
+        at = end
+    if at < size:
+        out.append([at, size])
+    return out
+
+
+def read_ranges(path):
+    with open(path) as f:
+        return [(int(a), int(a) + int(b)) for a, b in (line.split() for line in f)]
+
+
+def print_ranges(ranges):
+    for start, end in ranges:
+        print(start, end - start)
+
+
+# --- free space, each by the filesystem's own tools ---
+
+
+def free_ext(volume):
+    text = run("dumpe2fs", volume).decode("utf-8", "replace")
+    block = int(re.search(r"^Block size:\s+(\d+)", text, re.M).group(1))
+    for line in re.findall(r"^  Free blocks: (.+)$", text, re.M):
+        for item in filter(None, line.split(", ")):
+            first, _, last = item.partition("-")
+            yield int(first) * block, (int(last or first) + 1) * block
+
+
+def free_ntfs(volume):
+    bitmap = run("ntfscat", "-f", volume, "$Bitmap")
+    info = run("ntfsinfo", "-f", "-m", volume).decode()
+    cluster = int(re.search(r"Cluster Size: (\d+)", info).group(1))
+    count = int(re.search(r"Volume Size in Clusters: (\d+)", info).group(1))
+    for n in range(count):
+        if not bitmap[n >> 3] >> (n & 7) & 1:
+            yield n * cluster, (n + 1) * cluster
+
+
+def free_fat(volume):
+    unit = int(re.search(r"Sector Size: (\d+)", run("fsstat", volume).decode()).group(1))
+    for line in run("blkls", "-e", "-l", volume).decode().splitlines():
+        addr, _, state = line.partition("|")
+        if state == "f":
+            yield int(addr) * unit, (int(addr) + 1) * unit
+
+
+def free_swap(volume):
+    yield 4096, size_of(volume)
+
+
+def free(kind, volume):
+    by_kind = {"ext": free_ext, "ntf": free_ntfs, "fat": free_fat, "swa": free_swap}
+    return merge(by_kind[kind[:3]](volume))
+
+
+def used(size, parts):
+    """everything but the free ranges inside partitions; the first and last MiB of each are always read"""
+    gone = []
+    with open(parts) as f:
+        for line in f:
+            start, length, name = line.split()
+            start, length = int(start), int(length)
+            low, high = start + MIB, min(start + length - MIB, size - MIB)
+            for a, b in read_ranges(name):
+                gone.append((max(start + a, low), min(start + b, high)))
+    return invert(gone, size)
+
+
+# --- bytes ---
+
+
+def poison(path, size):
+    with open(path, "wb") as f:
+        for at in range(0, size, STEP):
+            f.write(b"\xa5" * min(STEP, size - at))
+
+
+def sha(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def compare(source, target, used_ranges, filler):
+    size = size_of(source)
+    pieces = [(a, b, True) for a, b in used_ranges] + [(a, b, False) for a, b in invert(used_ranges, size)]
+    with open(source, "rb") as s, open(target, "rb") as t:
+        for start, end, same in sorted(pieces):
+            for at in range(start, end, STEP):
+                n = min(STEP, end - at)
+                t.seek(at)
+                got = t.read(n)
+                if same:
+                    s.seek(at)
+                want = s.read(n) if same else filler * n
+                if got == want:
+                    continue
+                i = next((i for i, (x, y) in enumerate(zip(got, want)) if x != y), min(len(got), n))
+                sys.exit(f"byte {at + i} of {target} is {got[i:i + 1].hex() or 'missing'} instead of "
+                         f"{want[i:i + 1].hex()} ({'used' if same else 'free'} range {start} to {end})")
+
+
+def main(verb, *args):
+    if verb == "poison":
+        poison(args[0], int(args[1]))
+    elif verb == "sha":
+        print(sha(args[0]))
+    elif verb == "free":
+        print_ranges(free(args[0], args[1]))
+    elif verb == "used":
+        print_ranges(used(int(args[0]), args[1]))
+    elif verb == "compare":
+        compare(args[0], args[1], read_ranges(args[2]), b"\xa5")
+    elif verb == "zeros":
+        compare(args[0], args[1], read_ranges(args[2]), b"\0")
+    else:
+        sys.exit(__doc__)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,141 @@
+/* ext.h - what the files of the ext2/3/4 map reader share; private to engine/fsmap/ext*.c */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SV_FSMAP_EXT_H
+#define SV_FSMAP_EXT_H
+
+#include "engine/fsmap/reader.h"
+
+/*
+ * On-disk structures: kernel Documentation/filesystems/ext4/ and fs/ext4/ext4.h, all little
+ * endian. Numbers below are in blocks of the filesystem unless they say otherwise; functions return
+ * 0, FSMAP_IS_WHOLE or SV_E_NOMEM like every reader. One thread.
+ */
+
+enum ext_compat {
+	EXT_COMPAT_HAS_JOURNAL = 0x4,
+	EXT_COMPAT_SPARSE_SUPER2 = 0x200,
+	EXT_COMPAT_KNOWN =
+		0x1e3f, /* dir_prealloc imagic has_journal ext_attr resize_inode dir_index
+			   sparse_super2 fast_commit stable_inodes orphan_file */
+};
+enum ext_incompat {
+	EXT_INCOMPAT_RECOVER = 0x4,
+	EXT_INCOMPAT_META_BG = 0x10,
+	EXT_INCOMPAT_64BIT = 0x80,
+	EXT_INCOMPAT_MMP = 0x100,
+	EXT_INCOMPAT_FLEX_BG = 0x200,
+	EXT_INCOMPAT_CSUM_SEED = 0x2000,
+	EXT_INCOMPAT_KNOWN = 0x3e7d6, /* filetype recover meta_bg extents 64bit mmp flex_bg ea_inode
+					 csum_seed largedir inline_data encrypt casefold */
+};
+enum ext_ro_compat {
+	EXT_RO_SPARSE_SUPER = 0x1,
+	EXT_RO_GDT_CSUM = 0x10,
+	EXT_RO_BIGALLOC = 0x200,
+	EXT_RO_METADATA_CSUM = 0x400,
+	EXT_RO_KNOWN = 0x1b77f, /* sparse_super large_file btree_dir huge_file gdt_csum dir_nlink
+				   extra_isize quota bigalloc metadata_csum readonly project verity
+				   orphan_present */
+};
+
+struct ext_log;
+
+/* One filesystem being read. Set by ext_super_read(), constant afterwards but for the GDT cache. */
+struct ext_fs {
+	struct fsmap_reader *r;
+	uint8_t sb[1024];
+	uint32_t compat, incompat, ro_compat;
+	uint32_t block_size; /* bytes */
+	uint32_t ratio;	     /* blocks per cluster, a power of two; 1 without bigalloc */
+	uint64_t blocks;
+	uint64_t first_block; /* of group 0: 1 with 1 KiB blocks, else 0 */
+	uint32_t blocks_per_group;
+	uint64_t groups;
+	uint32_t inodes_per_group;
+	uint32_t inode_size;	/* bytes */
+	uint32_t itable_blocks; /* per group */
+	uint32_t desc_size;	/* bytes */
+	uint32_t descs_per_block;
+	uint64_t gdt_blocks;
+	uint32_t reserved_gdt;
+	uint64_t first_meta_bg; /* in GDT blocks; ~0 without meta_bg */
+	bool csum;		/* metadata_csum: CRC32C everywhere, starting from `seed` */
+	uint32_t seed;
+	bool dirty; /* not shut down cleanly: needs the journal */
+
+	uint8_t *gdt;	     /* one block of descriptors */
+	uint64_t gdt_cached; /* which, ~0 = none */
+	struct ext_log *log; /* copies of bitmaps in the journal; NULL when clean */
+};
+
+/* One group descriptor, checked: the blocks lie where the kernel would accept them. */
+struct ext_group {
+	uint64_t block_bitmap, inode_bitmap, inode_table;
+	uint32_t free_clusters;
+	bool block_uninit; /* the bitmap block holds nothing; only metadata is used */
+	uint32_t bitmap_csum;
+};
+
+/* ---- ext_super.c ---- */
+
+/* Read and judge the superblock and the MMP block. Sets fs->dirty. */
+int ext_super_read(struct ext_fs *fs);
+
+/* ---- ext_groups.c ---- */
+
+/* First block and number of blocks of a group. */
+uint64_t ext_group_first(const struct ext_fs *fs, uint64_t group);
+uint64_t ext_group_blocks(const struct ext_fs *fs, uint64_t group);
+
+/* Where the i-th block of group descriptors lies (the primary copy). */
+uint64_t ext_gdt_block(const struct ext_fs *fs, uint64_t i);
+
+/* Read a group's descriptor from its place on the volume. */
+int ext_group_load(struct ext_fs *fs, uint64_t group, struct ext_group *desc);
+
+/* Take a descriptor apart; the checksum is for the caller. A block outside the filesystem (or,
+ * without flex_bg, outside its group) is whole. */
+int ext_group_parse(struct ext_fs *fs, uint64_t group, const uint8_t *raw, struct ext_group *desc);
+
+/* The blocks a descriptor names are used. */
+int ext_group_mark_tables(struct ext_fs *fs, const struct ext_group *desc);
+
+/* Map every group. */
+int ext_groups_map(struct ext_fs *fs);
+
+/* Blocks [first, first + count) as used; in units of clusters. */
+int ext_mark_used(struct ext_fs *fs, uint64_t first, uint64_t count);
+
+/* Read one block of metadata. */
+int ext_read_block(struct ext_fs *fs, void *buf, uint64_t block, const char *what);
+
+/* ---- ext_inode.c ---- */
+
+/* A stretch of a file: `count` blocks from `logical` lie at `physical`. */
+struct ext_run {
+	uint64_t logical, physical, count;
+};
+
+/* The blocks of a file without holes, ascending. Zero-initialised; release with ext_file_clear().
+ */
+struct ext_file {
+	struct ext_run *v;
+	size_t n, cap;
+	uint64_t blocks;
+};
+
+/* Find all blocks of an inode's data (extent tree or block map). A hole, a loop, a bad checksum or
+ * a block outside the filesystem is whole. */
+int ext_file_read(struct ext_fs *fs, uint32_t inode, const char *what, struct ext_file *file);
+void ext_file_clear(struct ext_file *file);
+
+/* Where block `logical` of the file lies; `left` (may be NULL) gets how many blocks follow it in
+ * one piece, itself included. logical < file->blocks. */
+uint64_t ext_file_block(const struct ext_file *file, uint64_t logical, uint64_t *left);
+
+/* ---- ext_journal.c ---- */
+
+/* Look at the journal's superblock; sets fs->dirty when there is something to replay. */
+int ext_journal_check(struct ext_fs *fs);
+
+#endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const struct fsmap_ops *const registry[] = {
+	&fsmap_ext_ops,
 	&fsmap_fat_ops,
 	&fsmap_swap_ops,
 };

@@ -1,0 +1,184 @@
+/* target.c - the thing a restore writes to: found, checked, opened */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/job/target.h"
+
+#include "engine/disk/layout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int refuse_confirm(const char *name, const char *given, const char *id, struct sv_err *err)
+{
+	if (!given)
+		return sv_fail(err, SV_E_REFUSED, 0, name,
+			       "%s would be overwritten: confirm with --confirm-erase %s", name,
+			       id);
+	return sv_fail(err, SV_E_REFUSED, 0, name,
+		       "--confirm-erase %s does not name %s, whose ID is %s", given, name, id);
+}
+
+static int check_file(const struct sv_restore_params *params, const struct stat *st,
+		      struct target *t, struct sv_err *err)
+{
+	char id[32];
+	if (!S_ISREG(st->st_mode))
+		return sv_fail(err, SV_E_REFUSED, 0, t->path,
+			       "%s is neither a block device nor a regular file", t->path);
+	t->size = (uint64_t)st->st_size;
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)st->st_size);
+	if (!params->confirm_erase || strcmp(params->confirm_erase, id))
+		return refuse_confirm(t->path, params->confirm_erase, id, err);
+	return 0;
+}
+
+/* A target inside the image's own folder would overwrite what it reads. */
+static int check_not_in_image(const char *target, const char *image, struct sv_err *err)
+{
+	char *a = realpath(target, NULL), *b = realpath(image, NULL);
+	bool inside = a && b && !strncmp(a, b, strlen(b)) && (a[strlen(b)] == '/' || !a[strlen(b)]);
+	free(a);
+	free(b);
+	if (inside)
+		return sv_fail(err, SV_E_REFUSED, 0, target,
+			       "%s is a part of the image that would be restored", target);
+	return 0;
+}
+
+static int check_file_target(const struct sv_restore_params *params, uint64_t needed,
+			     uint32_t image_sector, struct target *t, struct sv_err *err)
+{
+	struct stat st;
+	t->sector_size = params->sector_size ? params->sector_size : image_sector;
+	if (stat(t->path, &st) == 0) {
+		int rc = check_not_in_image(t->path, params->image, err);
+		return rc ? rc : check_file(params, &st, t, err);
+	}
+	if (errno != ENOENT)
+		return sv_fail(err, SV_E_NOT_FOUND, errno, t->path, "cannot look at %s", t->path);
+	if (!strncmp(t->path, "/dev/", 5))
+		return sv_fail(err, SV_E_NOT_FOUND, 0, t->path, "there is no disk %s", t->path);
+	t->create = true;
+	t->size = needed;
+	return 0;
+}
+
+/* Where partition `number` of the target disk lies: a node of its own, or a window on the disk. */
+static int find_part(const char *root, const struct disk *disk, int number, struct disk *part,
+		     struct target *t, struct sv_err *err)
+{
+	size_t len = strlen(disk->kname);
+	bool digit = len && disk->kname[len - 1] >= '0' && disk->kname[len - 1] <= '9';
+	char path[160];
+	struct blk_dev *dev = NULL;
+	struct layout *layout = NULL;
+	struct sv_err ignored = {0};
+	snprintf(path, sizeof(path), "/dev/%s%s%d", disk->kname, digit ? "p" : "", number);
+	if (disk_find(root, path, part, &ignored) == 0)
+		return 0;
+	int rc = blk_file_open(disk->path, 0, 0, 0, &dev, err);
+	if (!rc)
+		rc = layout_read(dev, &layout, err);
+	const struct layout_part *lp = rc ? NULL : layout_find(layout, number);
+	if (!rc && (!lp || lp->extended))
+		rc = sv_fail(err, SV_E_NOT_FOUND, 0, disk->path,
+			     "%s has no partition %d to restore into", disk->path, number);
+	if (lp && !rc) {
+		*part = *disk;
+		t->window_start = lp->start;
+		t->window_len = lp->size;
+	}
+	layout_destroy(layout);
+	blk_close(dev);
+	return rc;
+}
+
+static int check_device_target(const struct sv_restore_params *params, const char *store,
+			       struct target *t, struct sv_err *err)
+{
+	char store_kname[64] = "", id[128], own_id[128];
+	struct disk named, written;
+	int rc = disk_find(params->root, params->target, &named, err);
+	if (rc)
+		return rc;
+	written = named;
+	t->is_device = true;
+	if (params->partition && !named.partition)
+		rc = find_part(params->root, &named,
+			       params->target_partition ? params->target_partition
+							: params->partition,
+			       &written, t, err);
+	if (rc)
+		return rc;
+	if (disk_of_path(params->root, store, store_kname, NULL))
+		store_kname[0] = '\0';
+	/* the rules of use come before the confirmation: no ID makes a mounted disk a target */
+	disk_confirm_id(&written, own_id, sizeof(own_id));
+	rc = disk_check_target(params->root, &written, NULL, store_kname, own_id, &t->identity,
+			       err);
+	if (rc)
+		return rc;
+	disk_confirm_id(&named, id, sizeof(id));
+	if (!params->confirm_erase || !disk_confirm_matches(&named, params->confirm_erase))
+		return refuse_confirm(named.path, params->confirm_erase, id, err);
+	t->size = t->window_len ? t->window_len : written.size;
+	t->sector_size = written.sector_size;
+	return 0;
+}
+
+int target_check(const struct sv_restore_params *params, const char *store, uint64_t needed,
+		 uint32_t image_sector, struct target *t, struct sv_err *err)
+{
+	t->path = params->target;
+	int rc = disk_is_device_spec(params->target)
+			 ? check_device_target(params, store, t, err)
+			 : check_file_target(params, needed, image_sector, t, err);
+	if (rc)
+		return rc;
+	if (t->size < needed)
+		return sv_fail(err, SV_E_REFUSED, 0, t->path,
+			       "%s is too small: %llu bytes are missing", t->path,
+			       (unsigned long long)(needed - t->size));
+	if (t->sector_size != image_sector)
+		return sv_fail(err, SV_E_REFUSED, 0, t->path,
+			       "%s has sectors of %u bytes, the image is of a disk with sectors of "
+			       "%u bytes",
+			       t->path, t->sector_size, image_sector);
+	return 0;
+}
+
+int target_open(const struct sv_restore_params *params, struct target *t, struct sv_err *err)
+{
+	int rc;
+	if (t->is_device)
+		rc = disk_open_target(params->root, &t->identity, &t->base, err);
+	else
+		rc = blk_file_open(t->path,
+				   t->create ? BLK_FILE_WRITE | BLK_FILE_CREATE : BLK_FILE_WRITE,
+				   t->sector_size, t->create ? t->size : 0, &t->base, err);
+	if (!rc && t->base->size < (t->window_len ? t->window_start + t->window_len : t->size))
+		rc = sv_fail(err, SV_E_REFUSED, 0, t->path, "%s has changed since it was checked",
+			     t->path);
+	if (!rc && t->window_len)
+		rc = blk_window_create(t->base, t->window_start, t->window_len, t->path, &t->dev,
+				       err);
+	else if (!rc)
+		t->dev = t->base;
+	if (rc == SV_E_IO || rc == SV_E_NOSPC)
+		rc = sv_err_recode(err, SV_E_TARGET);
+	return rc;
+}
+
+void target_close(struct target *t, bool remove_new)
+{
+	if (t->dev != t->base)
+		blk_close(t->dev);
+	bool made = t->create && t->base;
+	blk_close(t->base);
+	t->dev = t->base = NULL;
+	if (made && remove_new)
+		unlink(t->path);
+}

@@ -42,7 +42,7 @@ AGAIN      := $(MAKE) --no-print-directory
 	lint lint-deep format demo bench fuzz fuzzers coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
-all: $(BUILD)/libsalvor.a $(if $(CLI_SRC),$(BUILD)/salvor) $(TESTS)
+all: $(BUILD)/libsalvor.a $(if $(CLI_SRC),$(BUILD)/salvor) $(TESTS) $(BUILD)/faultio.so
 
 ## help: this list
 help:
@@ -85,6 +85,12 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TLIB_OBJ) $(BUILD)/libsalvor.a
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< $(TLIB_OBJ) $(BUILD)/libsalvor.a $(LDLIBS) -lcmocka
+
+# preloaded by round trips that need a failing disk; never instrumented itself
+$(BUILD)/faultio.so: tests/preload/faultio.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $<")
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl -pthread
 
 fuzzers: $(FUZZERS)
 

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# faults.sh - running salvor over a disk that fails, through the preloaded tests/preload/faultio.c
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# To be sourced after functions.sh.
+
+FAULTIO_SO=$TOP/${BUILD:-build}/faultio.so
+
+# RULES CMD...: run a command with FAULTIO rules (see faultio.c); its exit code is passed on
+with_faults() {
+	local rules=$1
+	shift
+	# a sanitized program insists on being loaded first, which a preloaded library cannot grant
+	ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" FAULTIO=$rules LD_PRELOAD=$FAULTIO_SO "$@"
+}
+
+# LOG PATHPART CMD...: run a command and log its reads, writes and syncs of files whose path holds PATHPART
+with_log() {
+	local log=$1 part=$2
+	shift 2
+	ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" FAULTIO_LOG=$log FAULTIO_LOG_PATH=$part \
+		LD_PRELOAD=$FAULTIO_SO "$@"
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# restore-order.sh - a restore empties the table first and writes it last; failing or killed anywhere before, it leaves no table
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu -o pipefail
+. "$(dirname "$0")/../lib/functions.sh"
+. "$(dirname "$0")/../lib/faults.sh"
+. "$(dirname "$0")/../lib/small-disk.sh"
+requires mke2fs sfdisk
+
+work_dir restore-order
+disk=$WORK/disk target=$WORK/target
+small_disk "$disk" 200
+"$SALVOR" save "$disk" "$WORK/img" --no-verify
+
+# the target carries an old table at both ends
+old_target() {
+	poison "$target" "$SMALL_SIZE"
+	printf 'label: gpt\nstart=4096, size=2048\n' | write_table "$target" 512
+}
+
+restore() { "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE" "$@"; }
+
+has_table() {
+	[ "$(dd if="$target" bs=1 skip="$1" count=8 status=none | tr -d '\0')" = 'EFI PART' ]
+}
+
+no_table() {
+	! has_table 512 || fail "a primary table stands on the target ($1)"
+	! has_table $((SMALL_SIZE - 512)) || fail "a backup table stands on the target ($1)"
+}
+
+note 'the order of the writes'
+old_target
+expect_rc 0 with_log "$WORK/log" "$target" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE"
+awk -v mib="$MIB" -v size="$SMALL_SIZE" '
+	$1 == "w" { n++; off[n] = $2; len[n] = $3 }
+	$1 == "s" { syncs[++s] = n }
+	END {
+		if (off[1] != 0 || len[1] < 512) { print "the first write is not at 0"; exit 1 }
+		if (off[n] != 0 || len[n] > 512) { print "the last write is not sector 0 alone, but " off[n] "+" len[n]; exit 1 }
+		first_data = 0
+		for (i = 1; i <= n; i++) {
+			table = off[i] + len[i] <= mib || off[i] >= size - mib
+			if (!table && !first_data) first_data = i
+			if (!table) last_data = i
+		}
+		for (i = first_data; i <= last_data; i++)
+			if (off[i] < mib || off[i] + len[i] > size - mib) { print "a write to the table among the data: " off[i]; exit 1 }
+		early = late = 0
+		for (i = 1; i <= s; i++) {
+			if (syncs[i] == first_data - 1) early = 1
+			if (syncs[i] == last_data) late = 1
+		}
+		if (!early || !late) { print "no sync between table and data", early, late; exit 1 }
+	}' "$WORK/log" || fail "wrong order: $(grep -c '^w' "$WORK/log") writes, see above"
+writes=$(grep -c '^w' "$WORK/log")
+
+note "EIO, ENOSPC and SIGKILL at places among $writes writes"
+for at in 2 3 $((writes / 2)) $((writes - 4)); do
+	for what in 5 28; do
+		old_target
+		expect_rc 10 with_faults "$target:w:0:0:$what:$at" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE"
+		no_table "errno $what at write $at"
+	done
+	old_target
+	rc=0
+	with_faults "$target:w:0:0:K:$at" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE" >/dev/null 2>&1 || rc=$?
+	[ "$rc" -eq 137 ] || fail "the kill at write $at was not met ($rc)"
+	no_table "killed at write $at"
+done
+
+note 'a failing flush is a failed restore'
+old_target
+expect_rc 10 with_faults "$target:s:0:0:5:1" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE"
+no_table 'failing flush'
+
+note 'SIGINT: stopped, and no table'
+old_target
+expect_rc 20 with_faults "$target:w:0:0:I:3:1" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE"
+no_table 'SIGINT'
+
+note 'a target that does not keep what is written gets no table'
+old_target
+expect_rc 4 with_faults "$target:w:$((SMALL_P1 + 65536 * 8)):$((SMALL_P1 + 65536 * 9)):F:0:1" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE"
+no_table 'a bit flipped on the way to the target'
+
+note 'and without any of that, it is all there'
+old_target
+expect_rc 0 restore
+"$SALVOR" map "$disk" --extents >"$WORK/used"
+has_table 512 || fail 'no primary table after a good restore'
+has_table $((SMALL_SIZE - 512)) || fail 'no backup table after a good restore'
+"$ORACLE" compare "$disk" "$target" "$WORK/used" || fail 'the restored disk differs'

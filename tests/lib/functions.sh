@@ -384,3 +384,54 @@ fs_hash() {
 
 # KIND FILE OUT: "START LENGTH" (bytes in the volume) of what the filesystem's own tools call free
 free_extents() { "$ORACLE" free "$1" "$2" >"$3"; }
+
+# --- a small disk for the scripts that look at one property ---
+
+# kinds of its partitions 1, 2, 3 and 4
+SMALL_KINDS=(- fat16 ext4 ext2 swap)
+
+# DISK: 90 MiB, 512 byte sectors, GPT: ESP, ext4 (full of files), ext2 (fragmented), swap, and a gap
+# with a boot loader's bytes. Partition 2 also holds $WORK/unique, 64 KiB found nowhere else. Leaves "NUMBER START SIZE KIND" in $WORK/parts, what must be read in
+# $WORK/used
+make_small_disk() {
+	local disk=$1 n start size
+	local states=(- fragmented fragmented fragmented empty)
+	requires jq python3 sfdisk dumpe2fs mke2fs mkfs.fat mcopy blkls
+	make_corpus "$WORK/corpus" 100
+	head -c 65536 /dev/urandom >"$WORK/unique"
+	truncate -s $((90 * MIB)) "$disk"
+	printf '%s\n' 'label: gpt' 'start=2MiB, size=20MiB, type=U, name="EFI system"' \
+		'size=24MiB, type=L, name=root' 'size=16MiB, type=L, name=data' 'size=8MiB, type=S' |
+		write_table "$disk" 512
+	list_partitions "$disk" 512 | while read -r n start size; do
+		make_fs "${SMALL_KINDS[n]}" "$WORK/volume" "$size" 512
+		fill_fs "${SMALL_KINDS[n]}" "$WORK/volume" "${states[n]}" "$WORK/corpus"
+		[ "$n" -ne 2 ] || echo "write $WORK/unique unique.bin" | _debugfs "$WORK/volume"
+		put_in "$WORK/volume" "$disk" "$start"
+		free_extents "${SMALL_KINDS[n]}" "$WORK/volume" "$WORK/free.$n"
+		echo "$start $size $WORK/free.$n" >>"$WORK/oracle-parts"
+		echo "$n $start $size ${SMALL_KINDS[n]}" >>"$WORK/parts"
+	done
+	printf 'core.img of a boot loader' | dd of="$disk" bs=1 seek=20480 conv=notrunc status=none
+	"$ORACLE" used "$(stat -c %s "$disk")" "$WORK/oracle-parts" >"$WORK/used"
+}
+
+# N: sets START and SIZE of partition N of the small disk
+partition_range() { read -r _ START SIZE _ < <(grep "^$1 " "$WORK/parts"); }
+
+# DISK N: tree hash of the small disk's partition N on DISK, checked by its own checker first
+partition_hash() {
+	partition_range "$2"
+	cut_out "$1" "$WORK/volume" "$START" "$SIZE"
+	check_fs "${SMALL_KINDS[$2]}" "$WORK/volume"
+	fs_hash "${SMALL_KINDS[$2]}" "$WORK/volume"
+}
+
+# SOURCE TARGET N: both hold the same files in partition N
+same_trees() {
+	[ "$(partition_hash "$1" "$3")" = "$(partition_hash "$2" "$3")" ] ||
+		fail "the files of partition $3 differ"
+}
+
+# FILE BEFORE: its SHA-256 must still be BEFORE
+unchanged() { [ "$(sha "$1")" = "$2" ] || fail "$1 was written to"; }

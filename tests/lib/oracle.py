@@ -8,10 +8,14 @@ oracle.py free KIND VOLUME               free ranges of a volume, "START LENGTH"
 oracle.py used SIZE PARTS                ranges a save must read. PARTS: lines "START SIZE FREEFILE"
 oracle.py compare SOURCE TARGET USED     TARGET = SOURCE where used, 0xA5 elsewhere
 oracle.py zeros SOURCE RAW USED          RAW = SOURCE where used, 0 elsewhere
+oracle.py flip FILE OFFSET               one bit of the byte there
+oracle.py find FILE MARKERFILE           offset of the marker, which must stand there once
+oracle.py zerorun FILE FROM LIKE         number of bytes from FROM that are 0, up to where LIKE agrees again
 Free space comes from dumpe2fs, ntfscat $Bitmap, sleuthkit's blkls and the size of a swap page, never
 from salvor.
 """
 import hashlib
+import mmap
 import os
 import re
 import subprocess
@@ -149,6 +153,35 @@ def compare(source, target, used_ranges, filler):
                          f"{want[i:i + 1].hex()} ({'used' if same else 'free'} range {start} to {end})")
 
 
+def flip(path, offset):
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        byte = f.read(1)
+        f.seek(offset)
+        f.write(bytes([byte[0] ^ 16]))
+
+
+def find(path, marker_path):
+    with open(path, "rb") as f, open(marker_path, "rb") as m:
+        marker = m.read()
+        with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            at = data.find(marker)
+            if at < 0 or data.find(marker, at + 1) >= 0:
+                sys.exit(f"the marker does not stand once in {path}")
+            return at
+
+
+def zero_run(path, start, like):
+    with open(path, "rb") as f, open(like, "rb") as g:
+        f.seek(start)
+        g.seek(start)
+        got, want = f.read(MIB), g.read(MIB)
+    n = 0
+    while n < len(got) and got[n:n + 512] == bytes(512) and got[n:n + 512] != want[n:n + 512]:
+        n += 512
+    return n
+
+
 def main(verb, *args):
     if verb == "poison":
         poison(args[0], int(args[1]))
@@ -162,6 +195,12 @@ def main(verb, *args):
         compare(args[0], args[1], read_ranges(args[2]), b"\xa5")
     elif verb == "zeros":
         compare(args[0], args[1], read_ranges(args[2]), b"\0")
+    elif verb == "flip":
+        flip(args[0], int(args[1]))
+    elif verb == "find":
+        print(find(args[0], args[1]))
+    elif verb == "zerorun":
+        print(zero_run(args[0], int(args[1]), args[2]))
     else:
         sys.exit(__doc__)
 

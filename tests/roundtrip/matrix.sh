@@ -154,8 +154,8 @@ check_restored() {
 
 # one disk through the whole path: STATE...
 round_trip() {
-	local disk=$WORK/disk.img target=$WORK/target.img size before states="$*"
-	note "$table $sector $kind: $states"
+	local disk=$WORK/disk.img target=$WORK/target.img size before
+	note "$table $sector $kind: $*"
 	make_disk "$disk" "$@"
 	size=$(stat -c %s "$disk")
 	[ "$table" = none ] || dump_table "$disk" "$sector" >"$WORK/table.source"

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# install.sh - the command, its man pages and completions under DESTDIR/PREFIX
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -eu -o pipefail
+cd "$(dirname "$0")/.."
+
+build=${BUILD:-build}
+root=${DESTDIR:-}${PREFIX:-/usr/local}
+tmp=$(mktemp)
+trap 'rm -f "$tmp"' EXIT
+
+# NAME OF SHELL, FILE: the command itself writes its completion
+completion() {
+	"$build/salvor" completion "$1" >"$tmp"
+	install -D -m 644 "$tmp" "$root/share/$2"
+}
+
+install -D -m 755 "$build/salvor" "$root/bin/salvor"
+for page in docs/man/*.1 "$build"/man/*.1; do
+	[ ! -e "$page" ] || install -D -m 644 "$page" "$root/share/man/man1/${page##*/}"
+done
+completion bash bash-completion/completions/salvor
+completion zsh zsh/site-functions/_salvor
+completion fish fish/vendor_completions.d/salvor.fish
+for doc in README.md CHANGELOG.md COPYING docs/*.md; do
+	[ ! -e "$doc" ] || install -D -m 644 "$doc" "$root/share/doc/salvor/${doc##*/}"
+done
+echo "installed under $root"

@@ -173,10 +173,9 @@ demo: deps
 	+$(Q)$(AGAIN) all
 	$(Q)BUILD=$(BUILD) build-scripts/demo.sh
 
-## bench: side by side with the peers (needs a script in bench/)
+## bench: side by side with the peers on the same data
 bench: all
-	$(Q)set -- bench/*.sh; if [ ! -e "$$1" ]; then echo 'bench: no benchmark script yet'; exit 1; fi; \
-		for b in "$$@"; do BUILD=$(BUILD) "$$b" || exit 1; done
+	$(Q)BUILD=$(BUILD) bench/peers.sh
 
 ## install: command, man pages and completions under DESTDIR/PREFIX
 install: $(BUILD)/salvor

@@ -125,7 +125,7 @@ static int compress_frame(const struct save_run *run, struct codec_ctx *ctx, str
 {
 	size_t cap = run->codec->bound(run->frame_size);
 	if (f->empty || sv_is_zero(f->raw, f->len)) {
-		f->stored_len = run->codec->zero_frame(f->len, f->stored, cap);
+		f->stored_len = run->codec->zero_frame(ctx, f->len, f->stored, cap);
 		f->checksum =
 			f->len == run->frame_size ? run->zero_checksum : run->zero_checksum_last;
 		return f->stored_len ? 0 : SV_E_FAILED;

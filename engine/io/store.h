@@ -24,6 +24,7 @@ enum store_op {
 	STORE_OP_RENAME,   /* name is the new name */
 	STORE_OP_TRUNCATE, /* a file is cut */
 	STORE_OP_LOCK,	   /* flock of the directory */
+	STORE_OP_DIRECT,   /* direct transfers are asked for; without them it goes on buffered */
 };
 
 struct store_faults {

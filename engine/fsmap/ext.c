@@ -14,8 +14,15 @@ static int map(struct ext_fs *fs)
 		return SV_E_NOMEM;
 	ret = ext_journal_check(fs);
 	if (!ret && fs->dirty)
-		return fsmap_whole(fs->r, "it was not shut down cleanly");
-	return ret ? ret : ext_groups_map(fs);
+		ret = ext_log_scan(fs);
+	if (!ret && fs->dirty)
+		ret = ext_fc_scan(fs);
+	if (!ret)
+		ret = ext_groups_map(fs);
+	if (!ret && fs->dirty)
+		fsmap_union(fs->r, "it was not shut down cleanly; what its journal may still write "
+				   "is included");
+	return ret;
 }
 
 static int read_ext(struct fsmap_reader *r)
@@ -26,6 +33,7 @@ static int read_ext(struct fsmap_reader *r)
 	fs->r = r;
 	fs->gdt_cached = ~0ull;
 	int ret = map(fs);
+	ext_journal_clear(fs);
 	free(fs->gdt);
 	free(fs);
 	return ret;

@@ -38,7 +38,39 @@ enum ext_ro_compat {
 				   orphan_present */
 };
 
-struct ext_log;
+/* A stretch of a file: `count` blocks from `logical` lie at `physical`. */
+struct ext_run {
+	uint64_t logical, physical, count;
+};
+
+/* The blocks of a file without holes, ascending. Zero-initialised; release with ext_file_clear().
+ */
+struct ext_file {
+	struct ext_run *v;
+	size_t n, cap;
+	uint64_t blocks;
+};
+
+/* One block of the filesystem of which the journal holds a copy. */
+struct ext_tag {
+	uint64_t block;
+	uint32_t index; /* of the copy in the journal */
+	bool escaped; /* its first four bytes were the journal's magic and are zeros in the copy */
+};
+
+/*
+ * The journal (jbd2), big endian: kernel include/linux/jbd2.h. Blocks [first, last) are the log, a
+ * ring; [last, max) are for fast commits.
+ */
+struct ext_log {
+	struct ext_file file;
+	uint32_t first, last, max;
+	uint32_t tag_bytes; /* of a tag in a descriptor block */
+	uint32_t desc_end;  /* where tags end in a descriptor block, in bytes */
+	bool tags_64bit, tags_v3;
+	struct ext_tag *tags; /* by block, then index, after ext_log_scan() */
+	size_t n, cap;
+};
 
 /* One filesystem being read. Set by ext_super_read(), constant afterwards but for the GDT cache. */
 struct ext_fs {
@@ -65,7 +97,7 @@ struct ext_fs {
 
 	uint8_t *gdt;	     /* one block of descriptors */
 	uint64_t gdt_cached; /* which, ~0 = none */
-	struct ext_log *log; /* copies of bitmaps in the journal; NULL when clean */
+	struct ext_log log;  /* its tags only when dirty */
 };
 
 /* One group descriptor, checked: the blocks lie where the kernel would accept them. */
@@ -81,6 +113,10 @@ struct ext_group {
 /* Read and judge the superblock and the MMP block. Sets fs->dirty. */
 int ext_super_read(struct ext_fs *fs);
 
+/* Judge a copy, found in the journal, of the block that holds the superblock: one that would make
+ * the filesystem larger or lay it out anew is whole. */
+int ext_super_check_copy(struct ext_fs *fs, const uint8_t *copy);
+
 /* ---- ext_groups.c ---- */
 
 /* First block and number of blocks of a group. */
@@ -93,12 +129,9 @@ uint64_t ext_gdt_block(const struct ext_fs *fs, uint64_t i);
 /* Read a group's descriptor from its place on the volume. */
 int ext_group_load(struct ext_fs *fs, uint64_t group, struct ext_group *desc);
 
-/* Take a descriptor apart; the checksum is for the caller. A block outside the filesystem (or,
- * without flex_bg, outside its group) is whole. */
-int ext_group_parse(struct ext_fs *fs, uint64_t group, const uint8_t *raw, struct ext_group *desc);
-
-/* The blocks a descriptor names are used. */
-int ext_group_mark_tables(struct ext_fs *fs, const struct ext_group *desc);
+/* Judge a copy, found in the journal, of the i-th block of group descriptors: tables that are not
+ * where the volume's own descriptors have them are whole. */
+int ext_gdt_check_copy(struct ext_fs *fs, uint64_t i, const uint8_t *copy);
 
 /* Map every group. */
 int ext_groups_map(struct ext_fs *fs);
@@ -111,19 +144,6 @@ int ext_read_block(struct ext_fs *fs, void *buf, uint64_t block, const char *wha
 
 /* ---- ext_inode.c ---- */
 
-/* A stretch of a file: `count` blocks from `logical` lie at `physical`. */
-struct ext_run {
-	uint64_t logical, physical, count;
-};
-
-/* The blocks of a file without holes, ascending. Zero-initialised; release with ext_file_clear().
- */
-struct ext_file {
-	struct ext_run *v;
-	size_t n, cap;
-	uint64_t blocks;
-};
-
 /* Find all blocks of an inode's data (extent tree or block map). A hole, a loop, a bad checksum or
  * a block outside the filesystem is whole. */
 int ext_file_read(struct ext_fs *fs, uint32_t inode, const char *what, struct ext_file *file);
@@ -135,7 +155,32 @@ uint64_t ext_file_block(const struct ext_file *file, uint64_t logical, uint64_t 
 
 /* ---- ext_journal.c ---- */
 
-/* Look at the journal's superblock; sets fs->dirty when there is something to replay. */
+/* Read and judge the journal's superblock; sets fs->log, and fs->dirty when there is something to
+ * replay. */
 int ext_journal_check(struct ext_fs *fs);
+void ext_journal_clear(struct ext_fs *fs);
+
+/* Read `count` blocks of the journal that lie in one piece. */
+int ext_journal_read(struct ext_fs *fs, uint32_t index, uint32_t count, void *buf);
+
+/* ---- ext_log.c: what a dirty filesystem's log holds ---- */
+
+/*
+ * Find every copy of a block in the log, whichever transaction wrote it: what is more than needed
+ * only makes the map larger, so neither commits nor revokes matter. Copies of the superblock or of
+ * descriptors that would change the layout are whole.
+ */
+int ext_log_scan(struct ext_fs *fs);
+
+/* true when the log holds a copy of this block. */
+bool ext_log_has(const struct ext_fs *fs, uint64_t block);
+
+/* OR all copies of this block into `bitmap`; `copy` is a block of scratch memory. */
+int ext_log_merge(struct ext_fs *fs, uint64_t block, uint8_t *bitmap, uint8_t *copy);
+
+/* ---- ext_fc.c ---- */
+
+/* Everything that fast commits name is used. */
+int ext_fc_scan(struct ext_fs *fs);
 
 #endif

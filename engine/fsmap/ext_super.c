@@ -6,7 +6,7 @@
 #include "engine/util/crc.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* Offsets in the superblock: kernel fs/ext4/ext4.h, struct ext4_super_block. */
 enum {
@@ -247,4 +247,42 @@ int ext_super_read(struct ext_fs *fs)
 	for (size_t i = 0; !ret && i < SV_ARRAY(steps); i++)
 		ret = steps[i](fs);
 	return ret;
+}
+
+/* What must not change between the volume's superblock and a copy of it. */
+static bool same_layout(const struct ext_fs *fs, const uint8_t *copy)
+{
+	static const struct {
+		uint16_t off;
+		uint16_t len;
+	} fixed[] = {
+		{SB_FIRST_DATA_BLOCK, 0x2c - SB_FIRST_DATA_BLOCK},
+		{SB_REV, 4},
+		{SB_INODE_SIZE, 2},
+
+		{SB_DESC_SIZE, 2},
+		{SB_FIRST_META_BG, 4},
+	};
+	for (size_t i = 0; i < SV_ARRAY(fixed); i++)
+		if (memcmp(copy + fixed[i].off, fs->sb + fixed[i].off, fixed[i].len) != 0)
+			return false;
+	uint32_t incompat = get_le32(copy + SB_INCOMPAT) ^ fs->incompat;
+	uint32_t ro_compat = get_le32(copy + SB_RO_COMPAT) ^ fs->ro_compat;
+	return !(incompat & (EXT_INCOMPAT_META_BG | EXT_INCOMPAT_64BIT | EXT_INCOMPAT_FLEX_BG)) &&
+	       !(ro_compat & (EXT_RO_BIGALLOC | EXT_RO_METADATA_CSUM | EXT_RO_GDT_CSUM));
+}
+
+int ext_super_check_copy(struct ext_fs *fs, const uint8_t *copy)
+{
+	copy += fs->block_size > SB_OFFSET ? SB_OFFSET : 0;
+	if (get_le16(copy + SB_MAGIC) != 0xef53)
+		return 0; /* of a log that has been overwritten since */
+	uint64_t blocks = get_le32(copy + SB_BLOCKS_LO);
+	if (fs->incompat & EXT_INCOMPAT_64BIT)
+		blocks |= (uint64_t)get_le32(copy + SB_BLOCKS_HI) << 32;
+	if (blocks > fs->blocks || !same_layout(fs, copy))
+		return fsmap_whole(fs->r,
+				   "it was not shut down cleanly and its journal changes its "
+				   "layout");
+	return 0;
 }

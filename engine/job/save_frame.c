@@ -121,6 +121,15 @@ static int classify_granule(const struct save_run *run, struct save_frame *f, ui
 	return rc;
 }
 
+/* What the frame itself carries need not be computed again. */
+static uint32_t raw_checksum(const struct save_run *run, const struct save_frame *f)
+{
+	uint32_t checksum;
+	if (run->codec->stored_checksum(f->stored, f->stored_len, &checksum))
+		return checksum;
+	return (uint32_t)sv_xxh64(f->raw, f->len);
+}
+
 static int compress_frame(const struct save_run *run, struct codec_ctx *ctx, struct save_frame *f)
 {
 	size_t cap = run->codec->bound(run->frame_size);
@@ -132,7 +141,7 @@ static int compress_frame(const struct save_run *run, struct codec_ctx *ctx, str
 	}
 	int rc = run->codec->compress(ctx, f->raw, f->len, f->stored, cap, &f->stored_len);
 	if (!rc)
-		f->checksum = (uint32_t)sv_xxh64(f->raw, f->len);
+		f->checksum = raw_checksum(run, f);
 	return rc;
 }
 

@@ -445,7 +445,7 @@ static void test_resume_refused(void **state)
 
 /* ---- faults: the nth operation fails, is short, or is the last one of the process ---- */
 
-enum how { FAIL, SHORT, DIE };
+enum how { FAIL, DEAD, SHORT, DIE }; /* DEAD: it and all that follow fail */
 
 struct nth {
 	int left; /* operations until it happens */
@@ -457,6 +457,8 @@ static int nth_check(void *arg, enum store_op op, const char *name, size_t *len)
 {
 	struct nth *n = arg;
 	(void)name;
+	if (n->how == DEAD && n->left <= 0)
+		return n->sys_errno;
 	if (n->left-- != 0)
 		return 0;
 	if (n->how == DIE)
@@ -533,7 +535,8 @@ static void run_faults(struct ctx *c, enum how how, int sys_errno, enum sv_error
 			failures++;
 			assert_int_equal(rc, code);
 			assert_int_equal(err.sys_errno, sys_errno);
-			nth.left = -1;
+			if (how == FAIL)
+				nth.left = -1;
 			if (w && n % 2)
 				check_after_fault(c, w, synced);
 		} else {
@@ -546,7 +549,7 @@ static void run_faults(struct ctx *c, enum how how, int sys_errno, enum sv_error
 		if (nth.left > 0)
 			break;
 	}
-	if (how == FAIL)
+	if (how != SHORT)
 		assert_true(failures > 15);
 }
 
@@ -558,6 +561,7 @@ static void test_faults(void **state)
 	c->create.volume_size = 50001;
 	run_faults(c, FAIL, EIO, SV_E_IO);
 	run_faults(c, FAIL, ENOSPC, SV_E_NOSPC);
+	run_faults(c, DEAD, EIO, SV_E_IO);
 	run_faults(c, SHORT, 0, SV_OK);
 }
 

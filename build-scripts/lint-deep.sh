@@ -9,7 +9,10 @@ command -v clang-tidy >/dev/null || {
 	exit 1
 }
 tidy() {
-	clang-tidy --quiet "$1" -- -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	local known=(-include build-scripts/analyser.h)
+	# the files that define those calls cannot have them as macros
+	! grep -q -E '^int (sv_fail|fsmap_whole)\(' "$1" || known=()
+	clang-tidy --quiet "$1" -- "${known[@]}" -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		'-DSALVOR_VERSION="0"' -I. -Ibuild/gen 2>/dev/null
 }
 export -f tidy

@@ -8,6 +8,7 @@
 
 static const struct fsmap_ops *const registry[] = {
 	&fsmap_ext_ops,
+	&fsmap_ntfs_ops,
 	&fsmap_fat_ops,
 	&fsmap_swap_ops,
 };

@@ -58,8 +58,9 @@ bool disk_is_device_spec(const char *spec);
 void disk_confirm_id(const struct disk *disk, char *out, size_t cap);
 bool disk_confirm_matches(const struct disk *disk, const char *given);
 
-/* The disk (kernel name) on which a path's filesystem lies, through partitions; "" when it is none
- * (tmpfs, network). 0 or SV_E_IO. */
+/* The disk or partition (kernel name) on which a path's filesystem lies, down through loop devices,
+ * dm and md; of a path that is not there yet: its folder. "" when it is none (tmpfs, network). 0 or
+ * SV_E_IO. */
 int disk_of_path(const char *root, const char *path, char kname[64], struct sv_err *err);
 /* true when the two lie on the same physical disk (either may be a partition). */
 bool disk_same(const struct disk *a, const struct disk *b);

@@ -1,6 +1,8 @@
 # Salvor: plain make, out of tree in build/. `make help` lists the targets.
 
 VERSION := 0.1.0
+# of the man pages: fixed, so that two builds give the same bytes
+DATE    := 2026-11-24
 BUILD   ?= build
 PREFIX  ?= /usr/local
 ifeq ($(origin CC),default)
@@ -21,8 +23,13 @@ TEST_SRC   := $(sort $(wildcard tests/unit/test_*.c))
 TLIB_SRC   := $(sort $(wildcard tests/lib/*.c))
 FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
+MAN_SRC    := $(sort $(wildcard docs/man/*.txt))
+
 ENGINE_OBJ := $(ENGINE_SRC:%.c=$(BUILD)/obj/%.o)
-CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
+CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/obj/%.o) $(if $(CLI_SRC),$(BUILD)/obj/gen/help_text.o)
+MAN        := $(patsubst docs/man/%.txt,$(BUILD)/man/salvor-%.1,$(filter-out docs/man/salvor.txt,$(MAN_SRC))) $(BUILD)/man/salvor.1
+# until the last room of the engine is built the command is compiled, but cannot be linked
+ENGINE_WHOLE := $(and $(wildcard engine/disk/disk*.c),$(wildcard engine/image/*.c),$(wildcard engine/codec/*.c))
 TLIB_OBJ   := $(TLIB_SRC:%.c=$(BUILD)/obj/%.o)
 TESTS      := $(TEST_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
@@ -42,7 +49,7 @@ AGAIN      := $(MAKE) --no-print-directory
 	lint lint-deep format demo bench fuzz fuzzers coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
-all: $(BUILD)/libsalvor.a $(if $(CLI_SRC),$(BUILD)/salvor) $(TESTS) $(BUILD)/faultio.so
+all: $(BUILD)/libsalvor.a $(if $(ENGINE_WHOLE),$(BUILD)/salvor,$(CLI_OBJ)) $(MAN) $(TESTS) $(BUILD)/faultio.so
 
 ## help: this list
 help:
@@ -75,6 +82,36 @@ $(BUILD)/libsalvor.a: $(ENGINE_OBJ) $(BUILD)/engine.list
 $(BUILD)/salvor: $(CLI_OBJ) $(BUILD)/libsalvor.a
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/libsalvor.a $(LDLIBS)
+
+# tests of the command see all of it but main()
+$(BUILD)/libcli.a: $(CLI_OBJ)
+	$(if $(Q),@echo "  AR      $@")
+	$(Q)rm -f $@ && ar rcs $@ $(filter-out %/main.o,$(CLI_OBJ))
+
+$(BUILD)/unit/test_cli%: $(BUILD)/obj/tests/unit/test_cli%.o $(BUILD)/libcli.a $(BUILD)/libsalvor.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libcli.a $(BUILD)/libsalvor.a $(LDLIBS) -lcmocka
+
+# the manual: one source for man pages and --help
+MAN_PARTS := $(wildcard docs/man/*.inc) build-scripts/mk-man.sh
+
+$(BUILD)/gen/help_text.c: $(MAN_SRC) $(MAN_PARTS)
+	@mkdir -p $(@D)
+	$(Q)build-scripts/mk-man.sh c $(MAN_SRC) > $@
+
+$(BUILD)/obj/gen/help_text.o: $(BUILD)/gen/help_text.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/man/salvor-%.1: docs/man/%.txt $(MAN_PARTS)
+	@mkdir -p $(@D)
+	$(Q)build-scripts/mk-man.sh man $< $(VERSION) $(DATE) > $@
+
+$(BUILD)/man/salvor.1: docs/man/salvor.txt $(MAN_PARTS)
+	@mkdir -p $(@D)
+	$(Q)build-scripts/mk-man.sh man $< $(VERSION) $(DATE) > $@
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(TLIB_OBJ) $(BUILD)/libsalvor.a
 	@mkdir -p $(@D)
@@ -178,7 +215,7 @@ bench: all
 	$(Q)BUILD=$(BUILD) bench/peers.sh
 
 ## install: command, man pages and completions under DESTDIR/PREFIX
-install: $(BUILD)/salvor
+install: $(BUILD)/salvor $(MAN)
 	$(Q)BUILD=$(BUILD) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' build-scripts/install.sh
 
 ## clean: remove every build folder

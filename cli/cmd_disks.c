@@ -1,0 +1,85 @@
+/* cmd_disks.c - salvor disks: the disks of this machine, and what may be done with them */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli.h"
+
+json_t *cli_json_disk(const struct disk *disk)
+{
+	char id[128];
+	json_t *o = json_object();
+	disk_confirm_id(disk, id, sizeof(id));
+	cli_json_string(o, "path", disk->path);
+	cli_json_text(o, "model", disk->model);
+	cli_json_text(o, "serial", disk->serial);
+	cli_json_text(o, "wwn", disk->wwn);
+	cli_json_text(o, "transport", disk->transport);
+	cli_json_text(o, "port", disk->port);
+	cli_json_bytes(o, "size", disk->size);
+	cli_json_bytes(o, "sector_size", disk->sector_size);
+	cli_json_bytes(o, "physical_sector_size", disk->physical_sector_size);
+	cli_json_bool(o, "read_only", disk->read_only);
+	cli_json_bool(o, "removable", disk->removable);
+	cli_json_bool(o, "rotational", disk->rotational);
+	cli_json_bool(o, "duplicate_serial", disk->duplicate_serial);
+	cli_json_text(o, "in_use", disk->in_use);
+	cli_json_bool(o, "live", disk->live);
+	cli_json_string(o, "erase_id", id);
+	return o;
+}
+
+void cli_print_disk(FILE *out, const struct disk *disk)
+{
+	char size[2 * CLI_SIZE_TEXT];
+	cli_put(out, disk->path);
+	fprintf(out, ": %s, ", cli_size_both(size, disk->size));
+	cli_put(out, *disk->model ? disk->model : "unknown model");
+	fputs(*disk->serial ? ", serial " : ", without a serial number", out);
+	cli_put(out, disk->serial);
+}
+
+static int print_json(const struct disk_list *list, struct sv_err *err)
+{
+	json_t *o = cli_json_new("disks"), *disks = json_array();
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(disks, cli_json_disk(&list->v[i]));
+	json_object_set_new(o, "disks", disks);
+	return cli_json_line(o, err);
+}
+
+static void add_row(struct cli_table *table, const struct disk *disk)
+{
+	char size[CLI_SIZE_TEXT];
+	cli_table_cell(table, false, disk->path);
+	cli_table_cell(table, true, cli_size(size, disk->size));
+	cli_table_cell(table, false, *disk->model ? disk->model : "-");
+	cli_table_cell(table, false, *disk->serial ? disk->serial : "-");
+	cli_table_cell(table, false, *disk->transport ? disk->transport : "-");
+	cli_table_cell(table, false,
+		       *disk->in_use	 ? disk->in_use
+		       : disk->read_only ? "read-only"
+					 : "free");
+}
+
+static int print_table(const struct disk_list *list, struct sv_err *err)
+{
+	static const char *const heads[] = {"Disk", "Size", "Model", "Serial", "Bus", "Use"};
+	if (!list->n) {
+		puts("No disks found.");
+		return 0;
+	}
+	struct cli_table *table = cli_table_create(SV_ARRAY(heads));
+	for (size_t i = 0; i < SV_ARRAY(heads); i++)
+		cli_table_cell(table, i == 1, heads[i]);
+	for (size_t i = 0; i < list->n; i++)
+		add_row(table, &list->v[i]);
+	return cli_table_print(table, stdout, 0, err);
+}
+
+int cmd_disks(const struct cli_args *args, struct sv_err *err)
+{
+	struct disk_list list = {0};
+	int rc = disk_scan(args->root, &list, err);
+	if (!rc)
+		rc = args->json ? print_json(&list, err) : print_table(&list, err);
+	disk_list_clear(&list);
+	return rc;
+}

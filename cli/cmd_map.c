@@ -1,0 +1,51 @@
+/* cmd_map.c - salvor map: what is on a disk, which bytes would be read, and why */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli.h"
+
+#include <inttypes.h>
+
+static int print_extents(const struct sv_map *map, struct sv_err *err)
+{
+	struct sv_extents used = {0};
+	int rc = sv_runs_select(&used, &map->plan, 1u << SV_RUN_READ);
+	if (rc)
+		return sv_fail_nomem(err);
+	for (size_t i = 0; i < used.n; i++)
+		printf("%" PRIu64 " %" PRIu64 "\n", used.v[i].start, used.v[i].len);
+	sv_extents_clear(&used);
+	return 0;
+}
+
+static int print_map(const struct cli_args *args, const struct sv_map *map, struct sv_err *err)
+{
+	if (args->extents)
+		return print_extents(map, err);
+	if (args->json)
+		return cli_json_line(cli_json_map("map", map), err);
+	cli_print_map(stdout, map, err);
+	return err->code;
+}
+
+int cmd_map(const struct cli_args *args, struct sv_err *err)
+{
+	struct sv_map_params params = {
+		.root = args->root,
+		.source = args->words[0],
+		.sector_size = args->sector_size,
+		.partitions = args->partitions,
+		.n_partitions = args->n_partitions,
+		.whole = args->whole,
+	};
+	struct sv_map *map = NULL;
+	if (args->extents && args->json)
+		return sv_fail(err, SV_E_USAGE, 0, "map",
+			       "--extents and --json are two forms of output: choose one");
+	cli_signals_hold();
+	int rc = sv_map_read(&params, &map, err);
+	int stopped = cli_signals_release(rc ? NULL : err);
+	rc = rc ? rc : stopped;
+	if (!rc)
+		rc = print_map(args, map, err);
+	sv_map_destroy(map);
+	return rc;
+}

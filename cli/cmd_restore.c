@@ -1,0 +1,141 @@
+/* cmd_restore.c - salvor restore: an image back to a disk, a partition or a file */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static enum sv_free_mode free_mode(const struct cli_args *args)
+{
+	if (!args->free_mode || !strcmp(args->free_mode, "keep"))
+		return SV_FREE_KEEP;
+	return !strcmp(args->free_mode, "discard") ? SV_FREE_DISCARD : SV_FREE_ZERO;
+}
+
+static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct sv_job **job,
+		  struct sv_err *err)
+{
+	struct sv_restore_params params = {
+		.root = args->root,
+		.image = args->words[0],
+		.target = args->words[1],
+		.partition = args->partition,
+		.target_partition = args->target_partition,
+		.free_mode = free_mode(args),
+		.confirm_erase = args->confirm_erase,
+		.sector_size = args->sector_size,
+		.threads = args->threads,
+		.verify = !args->no_verify,
+		.dry_run = args->dry_run,
+	};
+	return sv_job_create_restore(&params, fn, arg, job, err);
+}
+
+static void start(const struct cli_args *args, json_t *line)
+{
+	cli_json_string(line, "image", args->words[0]);
+	cli_json_string(line, "target", args->words[1]);
+}
+
+static bool target_disk(const struct cli_args *args, struct disk *disk)
+{
+	struct sv_err ignored = {0};
+	return disk_is_device_spec(args->words[1]) &&
+	       disk_find(args->root, args->words[1], disk, &ignored) == 0;
+}
+
+static void plan_from(const struct cli_args *args, const struct image_info *info)
+{
+	char size[2 * CLI_SIZE_TEXT];
+	struct sv_err ignored = {0};
+	fputs("From: ", stdout);
+	cli_put(stdout, args->words[0]);
+	printf(": %s, ", cli_size_both(size, info->size));
+	cli_put(stdout, *info->model ? info->model : info->source);
+	fputs(*info->serial ? ", serial " : "", stdout);
+	cli_put(stdout, info->serial);
+	fputs("\n", stdout);
+	cli_print_image_parts(stdout, info, &ignored);
+	if (args->partition)
+		printf("Only partition %d of it.\n", args->partition);
+}
+
+static void plan_to(const struct cli_args *args)
+{
+	struct disk disk;
+	fputs("To: ", stdout);
+	if (target_disk(args, &disk))
+		cli_print_disk(stdout, &disk);
+	else
+		cli_put(stdout, args->words[1]);
+	if (args->target_partition)
+		printf(", its partition %d", args->target_partition);
+	printf("\nFree space: %s. %s\n", args->free_mode ? args->free_mode : "keep",
+	       args->no_verify ? "What is written is not read back."
+			       : "What is written is read back.");
+}
+
+static void plan(const struct cli_args *args, const struct sv_map *map)
+{
+	struct image_reader *reader = NULL;
+	struct sv_err ignored = {0};
+	(void)map;
+	if (image_reader_open(args->words[0], IMAGE_OPEN_SALVAGE, &reader, &ignored))
+		return; /* the job says why */
+	plan_from(args, image_reader_info(reader));
+	plan_to(args);
+	image_reader_close(reader);
+}
+
+static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
+{
+	struct image_reader *reader = NULL;
+	struct sv_err ignored = {0};
+	struct disk disk;
+	(void)map;
+	if (image_reader_open(args->words[0], IMAGE_OPEN_SALVAGE, &reader, &ignored))
+		return NULL;
+	const struct image_info *info = image_reader_info(reader);
+	json_t *line = cli_json_new("plan");
+	cli_json_string(line, "image", args->words[0]);
+	cli_json_string(line, "target", args->words[1]);
+	cli_json_bytes(line, "size", info->size);
+	cli_json_bytes(line, "sector_size", info->sector_size);
+	cli_json_string(line, "table", info->table);
+	json_object_set_new(line, "partitions", cli_json_image_parts(info));
+	json_object_set_new(line, "partition",
+			    args->partition ? json_integer(args->partition) : json_null());
+	cli_json_string(line, "free", args->free_mode ? args->free_mode : "keep");
+	cli_json_bool(line, "verify", !args->no_verify);
+	json_object_set_new(line, "target_disk",
+			    target_disk(args, &disk) ? cli_json_disk(&disk) : json_null());
+	image_reader_close(reader);
+	return line;
+}
+
+int cmd_restore(const struct cli_args *args, struct sv_err *err)
+{
+	static const struct cli_job_ops ops = {
+		.doing = "writing",
+		.create = create,
+		.start = start,
+		.plan_early = true,
+		.plan = plan,
+		.plan_json = plan_json,
+	};
+	char time[CLI_SIZE_TEXT];
+	struct cli_job_result result = {0};
+	int rc = cli_job_run(args, &ops, &result, err);
+	if (rc || args->json || args->quiet)
+		return rc;
+	if (args->dry_run) {
+		puts("Nothing was written. All checks passed.");
+		return 0;
+	}
+	fputs("Restored ", stdout);
+	cli_put(stdout, args->words[0]);
+	fputs(" to ", stdout);
+	cli_put(stdout, args->words[1]);
+	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
+	       cli_duration(time, result.seconds));
+	return 0;
+}

@@ -1,0 +1,110 @@
+/* map.c - what is on a disk, for people and for programs */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static json_t *json_part(const struct sv_map_part *part)
+{
+	json_t *o = json_object();
+	cli_json_bytes(o, "number", (uint64_t)part->number);
+	cli_json_bytes(o, "start", part->start);
+	cli_json_bytes(o, "size", part->size);
+	cli_json_text(o, "fs", part->fs);
+	cli_json_text(o, "label", part->label);
+	cli_json_text(o, "uuid", part->uuid);
+	cli_json_string(o, "state", part->state);
+	cli_json_text(o, "reason", part->reason);
+	cli_json_bytes(o, "used", part->used);
+	return o;
+}
+
+json_t *cli_json_map(const char *type, const struct sv_map *map)
+{
+	json_t *o = cli_json_new(type), *parts = json_array();
+	cli_json_string(o, "source", map->source);
+	cli_json_bytes(o, "size", map->size);
+	cli_json_bytes(o, "sector_size", map->sector_size);
+	cli_json_string(o, "table", map->table);
+	cli_json_bytes(o, "used", map->used);
+	for (size_t i = 0; i < map->n_parts; i++)
+		json_array_append_new(parts, json_part(&map->parts[i]));
+	json_object_set_new(o, "partitions", parts);
+	return o;
+}
+
+static const char *state_words(const struct sv_map_part *part)
+{
+	static const struct {
+		const char *state, *words;
+	} table[] = {
+		{"exact", "used blocks"},
+		{"union", "used blocks and journal"},
+		{"whole", "read whole"},
+		{"absent", "not selected"},
+	};
+	if (part->extended)
+		return "extended";
+	for (size_t i = 0; i < SV_ARRAY(table); i++)
+		if (!strcmp(table[i].state, part->state))
+			return table[i].words;
+	return part->state;
+}
+
+static void add_row(struct cli_table *table, const struct sv_map_part *part)
+{
+	char text[CLI_SIZE_TEXT];
+	snprintf(text, sizeof(text), "%d", part->number);
+	cli_table_cell(table, true, part->number ? text : "-");
+	cli_table_cell(table, true, cli_size(text, part->start));
+	cli_table_cell(table, true, cli_size(text, part->size));
+	cli_table_cell(table, true, cli_size(text, part->used));
+	cli_table_cell(table, false, *part->fs ? part->fs : "-");
+	cli_table_cell(table, false, *part->label ? part->label : "-");
+	cli_table_cell(table, false, state_words(part));
+}
+
+static void print_reasons(FILE *out, const struct sv_map *map)
+{
+	for (size_t i = 0; i < map->n_parts; i++) {
+		const struct sv_map_part *part = &map->parts[i];
+		if (!*part->reason || part->extended)
+			continue;
+		if (part->number)
+			fprintf(out, "  %d: ", part->number);
+		else
+			fputs("  -: ", out);
+		cli_put(out, part->reason);
+		fputs("\n", out);
+	}
+}
+
+void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err)
+{
+	static const char *const heads[] = {"No", "Start", "Size", "To read", "Type", "Label", ""};
+	char size[2 * CLI_SIZE_TEXT], used[CLI_SIZE_TEXT];
+	cli_put(out, map->source);
+	fprintf(out, ": %s, sectors of %u bytes, table: ", cli_size_both(size, map->size),
+		map->sector_size);
+	cli_put(out, map->table);
+	fputs("\n", out);
+	if (map->n_parts) {
+		struct cli_table *table = cli_table_create(SV_ARRAY(heads));
+		for (size_t i = 0; i < SV_ARRAY(heads); i++)
+			cli_table_cell(table, i < 4, heads[i]);
+		for (size_t i = 0; i < map->n_parts; i++)
+			add_row(table, &map->parts[i]);
+		cli_table_print(table, out, 2, err);
+	}
+	print_reasons(out, map);
+	if (map->primary_gpt_dead)
+		fputs("The primary GPT is unusable; the partitions are those of its backup.\n",
+		      out);
+	if (*map->doubt) {
+		fputs("The table is not trusted, so everything is read: ", out);
+		cli_put(out, map->doubt);
+		fputs(".\n", out);
+	}
+	fprintf(out, "To be read: %s of %s.\n", cli_size(used, map->used),
+		cli_size(size, map->size));
+}

@@ -1,0 +1,76 @@
+/* verbs.c - the table of verbs: what salvor can do, with which words and options */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#define COMMON (OPT(HELP) | OPT(VERSION))
+#define TALK   (OPT(JSON) | OPT(QUIET) | OPT(VERBOSE) | OPT(PROGRESS))
+
+const struct cli_verb cli_verbs[] = {
+	{.name = "disks",
+	 .summary = "list the disks of this machine",
+	 .options = COMMON | OPT(JSON),
+	 .run = cmd_disks},
+	{.name = "map",
+	 .summary = "what is on a disk, which bytes would be read, and why",
+	 .words = {{"SOURCE", COMPLETE_DISK, false}},
+	 .options = COMMON | OPT(JSON) | OPT(EXTENTS) | OPT(PARTITIONS) | OPT(WHOLE) |
+		    OPT(SECTOR_SIZE),
+	 .run = cmd_map},
+	{.name = "save",
+	 .summary = "save a disk or partitions into an image",
+	 .words = {{"SOURCE", COMPLETE_DISK, false}, {"IMAGE", COMPLETE_FOLDER, false}},
+	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PRESET) | OPT(CODEC) | OPT(LEVEL) |
+		    OPT(PARTITIONS) | OPT(WHOLE) | OPT(VOLUME_SIZE) | OPT(THREADS) | OPT(ON_ERROR) |
+		    OPT(NO_VERIFY) | OPT(RESUME) | OPT(NOTE) | OPT(SECTOR_SIZE),
+	 .job = true,
+	 .run = cmd_save},
+	{.name = "restore",
+	 .summary = "write an image back to a disk, a partition or a file",
+	 .words = {{"IMAGE", COMPLETE_FOLDER, false}, {"TARGET", COMPLETE_DISK, false}},
+	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PARTITION) | OPT(FREE) | OPT(NO_VERIFY) |
+		    OPT(CONFIRM_ERASE) | OPT(THREADS) | OPT(SECTOR_SIZE),
+	 .job = true,
+	 .run = cmd_restore},
+	{.name = "verify",
+	 .summary = "check that an image is whole, alone or against a disk",
+	 .words = {{"IMAGE", COMPLETE_FOLDER, false}},
+	 .options = COMMON | TALK | OPT(AGAINST) | OPT(THREADS) | OPT(SECTOR_SIZE),
+	 .job = true,
+	 .success = "the image is whole",
+	 .run = cmd_verify},
+	{.name = "show",
+	 .summary = "what an image holds",
+	 .words = {{"IMAGE", COMPLETE_FOLDER, false}},
+	 .options = COMMON | OPT(JSON),
+	 .run = cmd_show},
+	{.name = "list",
+	 .summary = "list the images in a folder",
+	 .words = {{"STORE", COMPLETE_FOLDER, false}},
+	 .options = COMMON | OPT(JSON),
+	 .run = cmd_list},
+	{.name = "completion",
+	 .summary = "print the completion script of a shell",
+	 .words = {{"SHELL", COMPLETE_SHELL, false}},
+	 .options = COMMON,
+	 .run = cmd_completion},
+	/* announced, but not in this version */
+	{.name = "clone", .job = true},
+	{.name = "rescue", .job = true},
+	{.name = "run", .job = true},
+	{.name = "ls"},
+	{.name = "extract"},
+	{.name = "mount"},
+	{.name = "health"},
+	{.name = "report"},
+	{0},
+};
+
+const struct cli_verb *cli_verb_find(const char *name)
+{
+	for (const struct cli_verb *v = cli_verbs; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
+}

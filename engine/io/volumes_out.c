@@ -179,6 +179,8 @@ static void note_progress(struct volumes_writer *w)
 	size_t done = 0;
 	while (done < w->n_ends && w->ends[done] <= written)
 		w->safe_end = w->ends[done++];
+	if (done == 0)
+		return;
 	memmove(w->ends, w->ends + done, (w->n_ends - done) * sizeof(w->ends[0]));
 	w->n_ends -= done;
 }

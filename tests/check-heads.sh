@@ -5,29 +5,24 @@ set -eu -o pipefail
 cd "$(dirname "$0")/.."
 . tests/lib/files.sh
 
-bad=0
-complain() {
-	echo "check-heads: $*" >&2
-	bad=$((bad + 1))
+# LINE PREFIX FILE...: line LINE of every file must be "PREFIX NAME - what it is"
+check_heads() {
+	awk -v want="$1" -v prefix="$2" '
+		function complain(file, text) { print "check-heads: " file ": " text; bad = 1 }
+		FNR == 1 { if (NR > 1 && !tag) complain(last, "no SPDX line"); tag = 0; last = FILENAME }
+		FNR == 1 && want == 2 && !/^#!\// { complain(FILENAME, "does not start with #!") }
+		FNR == want {
+			name = FILENAME; sub(/.*\//, "", name); head = prefix " " name " - "
+			if (index($0, head) != 1 || length($0) == length(head))
+				complain(FILENAME, "line " want " must read \"" head "what it is\"")
+		}
+		FNR <= 6 && /SPDX-License-Identifier: GPL-3.0-or-later/ { tag = 1 }
+		END { if (!tag) complain(last, "no SPDX line"); exit bad }' "${@:3}" >&2
 }
 
-# FILE, LINE (number of the head line), PREFIX (comment mark)
-check_head() {
-	local file=$1 line=$2 prefix=$3 head
-	head=$(sed -n "${line}p" "$file")
-	[[ $head == "$prefix ${file##*/} - "?* ]] ||
-		complain "$file: line $line must read '$prefix ${file##*/} - what it is'"
-	head -n 6 "$file" | grep -q 'SPDX-License-Identifier: GPL-3.0-or-later' ||
-		complain "$file: no SPDX line"
-}
-
-while read -r file; do
-	check_head "$file" 1 '/*'
-done < <(c_files)
-
-while read -r file; do
-	head -n 1 "$file" | grep -q '^#!/' || complain "$file: does not start with #!"
-	check_head "$file" 2 '#'
-done < <(shell_files)
-
-[ "$bad" -eq 0 ]
+mapfile -t sources < <(c_files)
+mapfile -t scripts < <(shell_files)
+rc=0
+check_heads 1 '/*' "${sources[@]}" || rc=1
+check_heads 2 '#' "${scripts[@]}" || rc=1
+exit "$rc"

@@ -42,101 +42,108 @@ complain() {
 	bad=$((bad + 1))
 }
 
-# FILE -> "engine/io/blk.h" for every include of our own, one per line
-own_includes() {
-	sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$1"
-}
-
-library_includes() {
-	sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*<\([^>]*\)>.*/\1/p' "$1"
-}
-
-check_engine_file() {
-	local file=$1 from=$2 inc to
-	[ -n "${arrows[$from]+set}" ] || {
-		complain "$file: engine/$from is no folder of the house"
+# FILE, FOLDER, INCLUDE: an include of our own in a file of engine/FOLDER
+check_engine_include() {
+	local file=$1 from=$2 inc=$3 to
+	# the job layer is what the public header promises
+	[ "$inc $from" != 'engine/salvor.h job' ] || return 0
+	[[ $inc == engine/*/* ]] || {
+		complain "$file: include \"$inc\" must be written from the top: \"engine/...\""
 		return
 	}
-	while read -r inc; do
-		# the job layer is what the public header promises
-		[ "$inc $from" = 'engine/salvor.h job' ] && continue
-		to=${inc#engine/}
-		to=${to%%/*}
-		case $inc in
-		engine/*/*) ;;
+	to=${inc#engine/}
+	to=${to%%/*}
+	[[ " $from ${arrows[$from]} " == *" $to "* ]] ||
+		complain "$file: engine/$from may not include engine/$to ($inc)"
+}
+
+# FILE, INCLUDE: "engine/..." and the like
+check_own_include() {
+	local file=$1 inc=$2 from
+	case $file in
+	engine/*/*)
+		from=${file#engine/}
+		check_engine_include "$file" "${from%%/*}" "$inc"
+		;;
+	engine/salvor.h)
+		# plain data of these folders, and nothing else, is shown to everyone
+		[[ $inc =~ ^engine/(util|disk|image)/ ]] || complain "$file: shows \"$inc\" to everyone"
+		;;
+	cli/* | tui/*)
+		[[ $inc == engine/salvor.h || $inc == "${file%%/*}"/* ]] ||
+			complain "$file: ${file%%/*}/ sees only \"engine/salvor.h\" and its own headers, not \"$inc\""
+		;;
+	esac
+}
+
+# FILE, INCLUDE: <parted/parted.h> and the like
+check_library_include() {
+	local file=$1 inc=$2 lib
+	for lib in "${!rooms[@]}"; do
+		[[ $inc != "$lib"* || $file =~ ${rooms[$lib]} ]] || complain "$file: <$inc> does not belong here"
+	done
+}
+
+# FILE...: every include line
+check_includes() {
+	local file rest
+	while IFS=: read -r file rest; do
+		case $rest in
+		*\"*)
+			rest=${rest#*\"}
+			check_own_include "$file" "${rest%%\"*}"
+			;;
 		*)
-			complain "$file: include \"$inc\" must be written from the top: \"engine/...\""
-			continue
+			rest=${rest#*<}
+			check_library_include "$file" "${rest%%>*}"
 			;;
 		esac
-		[[ " $from ${arrows[$from]} " == *" $to "* ]] ||
-			complain "$file: engine/$from may not include engine/$to ($inc)"
-	done < <(own_includes "$file")
+	done < <(grep -HE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$@" || true)
 }
 
-check_face_file() {
-	local file=$1 room=$2 inc
-	while read -r inc; do
-		case $inc in
-		engine/salvor.h | "$room"/*) ;;
-		*) complain "$file: $room/ sees only \"engine/salvor.h\" and its own headers, not \"$inc\"" ;;
-		esac
-	done < <(own_includes "$file")
-}
-
-# salvor.h shows plain data of these folders and nothing else
-check_public_header() {
-	local inc
-	while read -r inc; do
-		[[ $inc =~ ^engine/(util|disk|image)/ ]] ||
-			complain "engine/salvor.h: shows \"$inc\" to everyone"
-	done < <(own_includes engine/salvor.h)
-}
-
-check_rooms() {
-	local file=$1 inc lib
-	while read -r inc; do
-		for lib in "${!rooms[@]}"; do
-			[[ $inc == "$lib"* ]] || continue
-			[[ $file =~ ${rooms[$lib]} ]] || complain "$file: <$inc> does not belong here"
-		done
-	done < <(library_includes "$file")
-}
-
-# symbols of one engine object: no data that can be written, nothing that prints or exits
-check_object() {
-	local file=$1 obj=$2 name section
-	while IFS='|' read -r name section; do
-		[[ "$file:$name" =~ $allowed_globals ]] ||
-			complain "$file: $name is a mutable global (section $section)"
-	done < <(nm -f sysv "$obj" | awk -F '|' '
-		{ gsub(/ /, "", $1); gsub(/ /, "", $7) }
-		$7 ~ /^(\.data|\.bss|\.tdata|\.tbss|\*COM\*)/ && $7 !~ /^\.data\.rel\.ro/ { print $1 "|" $7 }')
-	while read -r name; do
-		complain "$file: the engine must not use $name"
-	done < <(nm -u "$obj" | awk '{ print $2 }' | grep -xE "$forbidden_calls" || true)
+# FOLDER-OF-OBJECTS FILE.c...: no data that can be written, nothing that prints or exits
+check_objects() {
+	local obj=$1 file name section objects=()
+	shift
+	for file in "$@"; do
+		if [ -e "$obj/${file%.c}.o" ]; then
+			objects+=("$obj/${file%.c}.o")
+		else
+			complain "$file: no object $obj/${file%.c}.o (build first)"
+		fi
+	done
+	[ "${#objects[@]}" -gt 0 ] || return 0
+	while IFS='|' read -r file name section; do
+		file=${file#"$obj"/}
+		[[ "${file%.o}.c:$name" =~ $allowed_globals ]] ||
+			complain "${file%.o}.c: $name is a mutable global (section $section)"
+	done < <(nm -A -f sysv "${objects[@]}" | awk -F '|' '
+		{ gsub(/ /, ""); split($1, at, ":") }
+		$7 ~ /^(\.data|\.bss|\.tdata|\.tbss|\*COM\*)/ && $7 !~ /^\.data\.rel\.ro/ {
+			print at[1] "|" at[2] "|" $7 }')
+	while read -r file name; do
+		file=${file#"$obj"/}
+		complain "${file%.o}.c: the engine must not use $name"
+	done < <(nm -A -u "${objects[@]}" | awk -v no="^($forbidden_calls)\$" '
+		$NF ~ no { sub(/:.*/, "", $1); print $1, $NF }')
 }
 
 # check the tree in the current folder, with objects in $1
 check_tree() {
-	local obj=$1 file
-	while read -r file; do
-		file=${file#./}
-		case $file in
-		engine/*/*) check_engine_file "$file" "$(cut -d / -f 2 <<<"$file")" ;;
-		engine/salvor.h) check_public_header ;;
-		engine/*) complain "$file: sources live in a folder of engine/" ;;
-		cli/*) check_face_file "$file" cli ;;
-		tui/*) check_face_file "$file" tui ;;
-		esac
-		check_rooms "$file"
-		[[ $file == engine/*.c ]] || continue
-		if [ -e "$obj/${file%.c}.o" ]; then
-			check_object "$file" "$obj/${file%.c}.o"
-		else
-			complain "$file: no object $obj/${file%.c}.o (build first)"
-		fi
-	done < <(files_named '*.[ch]' engine cli tui)
+	local obj=$1 file from
+	mapfile -t files < <(files_named '*.[ch]' engine cli tui)
+	mapfile -t sources < <(files_named '*.c' engine)
+	for file in "${files[@]}"; do
+		[[ $file == engine/* && $file != engine/salvor.h ]] || continue
+		from=${file#engine/}
+		from=${from%%/*}
+		[ -n "${arrows[$from]+set}" ] || {
+			complain "$file: engine/$from is no folder of the house"
+			return 1
+		}
+	done
+	check_includes "${files[@]}"
+	check_objects "$obj" "${sources[@]}"
 	[ "$bad" -eq 0 ]
 }
 
@@ -147,46 +154,43 @@ cleanup() { [ -z "$tmp" ] || rm -rf -- "$tmp"; }
 trap cleanup EXIT
 
 sound_house() {
-	rm -rf -- "${tmp:?}/house"
-	mkdir -p "$tmp"/house/{engine/{util,io,job,fsmap},cli,obj}
-	cd "$tmp/house"
+	mkdir -p "$tmp"/sound/{engine/{util,io,job},cli,obj}
+	cd "$tmp/sound"
 	echo 'int a(void);' >engine/util/a.h
 	printf '#include "engine/util/a.h"\nstatic const char *const names[] = {"x"};\nconst char *n(int i);\nconst char *n(int i) { return names[i]; }\n' >engine/util/a.c
 	printf '#include "engine/util/a.h"\nint b(void) { return 1; }\n' >engine/io/b.c
 	printf '#include "engine/salvor.h"\n' >cli/c.c
 	printf '#include "engine/util/a.h"\n' >engine/salvor.h
+	compile engine/util/a.c
+	compile engine/io/b.c
 }
 
-compile_house() {
-	local file
-	find engine -name '*.c' | while read -r file; do
-		mkdir -p "obj/$(dirname "$file")"
-		"${CC:-cc}" -w -I. -fPIE -c -o "obj/${file%.c}.o" "$file"
-	done
+# FILE: its object, where the check looks for it
+compile() {
+	mkdir -p "obj/$(dirname "$1")"
+	"${CC:-cc}" -w -I. -fPIE -c -o "obj/${1%.c}.o" "$1"
 }
 
-# WHAT FILE LINE: append LINE to FILE of a sound house; the check must complain
+# WHAT FILE TEXT: append TEXT to FILE of a sound house; the check must complain about that file
 must_catch() {
-	local what=$1 file=$2 line=$3
-	(
-		sound_house
-		printf '%s\n' "$line" >>"$file"
-		compile_house
-		"$self" . obj >/dev/null 2>&1
-	) && {
+	local what=$1 file=$2 text=$3
+	rm -rf -- "${tmp:?}/house"
+	cp -r "$tmp/sound" "$tmp/house"
+	cd "$tmp/house"
+	printf '%s\n' "$text" >>"$file"
+	# the include of a header that is not there does not compile, and need not
+	compile "$file" 2>/dev/null || true
+	if "$self" . obj >out 2>&1 || ! grep -q -F "$file: " out; then
+		cat out >&2
 		echo "check-layers: self-test: $what was not caught" >&2
 		exit 1
-	}
-	return 0
+	fi
 }
 
 self_test() {
 	tmp=$(mktemp -d)
-	(
-		sound_house
-		compile_house
-		"$self" . obj
-	) || {
+	sound_house
+	"$self" . obj || {
 		echo 'check-layers: self-test: complains about a sound house' >&2
 		exit 1
 	}
@@ -198,7 +202,8 @@ int z(void) { return 0; }'
 	must_catch 'a static counter' engine/io/b.c 'int f(void) { static int n; return n++; }'
 	must_catch 'printing' engine/io/b.c 'int puts(const char *s); void g(void) { puts("x"); }'
 	must_catch 'exit' engine/io/b.c 'void exit(int); void g(void) { exit(1); }'
-	must_catch 'an unknown folder' engine/salvor.h '#include "engine/job/j.h"'
+	must_catch 'a job in the public header' engine/salvor.h '#include "engine/job/j.h"'
+	must_catch 'an arrow in a header' engine/util/a.h '#include "engine/job/j.h"'
 }
 
 self=$(realpath "$0")
@@ -208,8 +213,8 @@ if [ $# -eq 2 ]; then
 	check_tree "$2"
 	exit
 fi
-cd "$(dirname "$0")/.."
-self_test
+(self_test)
+cd "${self%/*}/.."
 check_tree "${BUILD:-build}/obj" || {
 	echo "check-layers: $bad violations" >&2
 	exit 1

@@ -106,9 +106,10 @@ static bool scan_one(void *ctx, const char *name)
 		return true;
 	disk_load_use(s->root, s->usage, &disk);
 	struct disk *v = realloc(s->list->v, (s->list->n + 1) * sizeof(*v));
-	s->nomem = !v;
-	if (s->nomem)
+	if (!v) {
+		s->nomem = true;
 		return false;
+	}
 	s->list->v = v;
 	v[s->list->n++] = disk;
 	return true;

@@ -60,10 +60,15 @@ static void describe_part(struct sv_map_part *part, const struct layout_part *lp
 			 "partitions of this type are always read whole");
 }
 
+static bool is_bare(const struct planner *p)
+{
+	return p->layout->n == 0 && !strcmp(p->layout->table, "none");
+}
+
 static int describe_parts(struct planner *p)
 {
 	struct sv_map *map = p->map;
-	bool bare = p->layout->n == 0 && !strcmp(p->layout->table, "none");
+	bool bare = is_bare(p);
 	map->n_parts = bare ? 1 : p->layout->n;
 	map->parts = calloc(map->n_parts + 1, sizeof(*map->parts));
 	p->maps = calloc(map->n_parts + 1, sizeof(struct fsmap *));
@@ -168,19 +173,31 @@ static int sort_parts(struct planner *p)
 	return rc;
 }
 
+/* What is read whatever the maps say. To the table reader a disk without partitions is one gap; to
+ * the plan it is one volume, and its map has both ends. */
+static int copy_always(const struct planner *p, struct sv_extents *always)
+{
+	if (is_bare(p))
+		return 0;
+	return sv_extents_copy(always, &p->layout->always);
+}
+
 /* One sorted edge list would do as well; three passes over normal lists are easier to believe. */
 static int build_runs(struct planner *p)
 {
 	struct sv_extents free_only = {0}, absent_only = {0}, unread = {0}, read = {0}, must = {0};
+	struct sv_extents always = {0};
 	struct sv_runs *plan = &p->map->plan;
 	sv_extents_normalise(&p->free);
 	sv_extents_normalise(&p->absent);
 	sv_extents_normalise(&p->kept);
-	int rc = sv_extents_union(&must, &p->layout->always, &p->kept);
+	int rc = copy_always(p, &always);
+	if (!rc)
+		rc = sv_extents_union(&must, &always, &p->kept);
 	if (!rc)
 		rc = sv_extents_subtract(&absent_only, &p->absent, &must);
 	if (!rc)
-		rc = sv_extents_subtract(&free_only, &p->free, &p->layout->always);
+		rc = sv_extents_subtract(&free_only, &p->free, &always);
 	if (!rc)
 		rc = sv_extents_union(&unread, &free_only, &absent_only);
 	if (!rc)
@@ -197,6 +214,7 @@ static int build_runs(struct planner *p)
 		else
 			rc = SV_E_DATA; /* lists that overlap: the table check lets none pass */
 	}
+	sv_extents_clear(&always);
 	sv_extents_clear(&must);
 	sv_extents_clear(&free_only);
 	sv_extents_clear(&absent_only);

@@ -2,8 +2,8 @@
 # run-fuzzers.sh - run every fuzz target of a folder for a number of seconds; a crash fails
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# usage: run-fuzzers.sh FOLDER SECONDS. Committed seeds of fuzz_X lie in tests/fuzz/corpus/X/; what a
-# run finds is kept in FOLDER/corpus/X and used again by the next run.
+# usage: run-fuzzers.sh FOLDER SECONDS. Committed seeds of fuzz_X lie in tests/fuzz/corpus/X/, others
+# are made by tests/fuzz/seeds.sh; what a run finds is kept in FOLDER/corpus/X for the next run.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 export ASAN_OPTIONS=${ASAN_OPTIONS:-intercept_strchr=0}
 folder=$1 seconds=$2
 failed=0 n=0
+tests/fuzz/seeds.sh "$folder/corpus"
 for target in "$folder"/fuzz_*; do
 	[ -x "$target" ] || continue
 	n=$((n + 1))

@@ -59,15 +59,19 @@ static void load(struct volume *v, unsigned int bits, unsigned int per_cluster, 
 {
 	v->bits = bits;
 	fixture_empty(dir, "img", size);
+	/* a large file first and deleted last: what stays lies behind the MiB that is always read
+	 */
 	fixture_must(dir,
-		     "mkfs.fat -F %u -s %u img && mcopy -s -i img tree/a tree/b tree/c ::", bits,
-		     per_cluster);
+		     "mkfs.fat -F %u -s %u img && mcopy -i img pad ::pad && "
+		     "mcopy -s -i img tree/a tree/b tree/c :: && mdel -i img ::pad",
+		     bits, per_cluster);
 	v->dev = fixture_load(dir, "img", 512);
 	v->data = blk_mem_data(v->dev);
 	find_geometry(v);
 	v->clean = read_as_fat(v->dev);
 	assert_int_equal(v->clean->state, FSMAP_EXACT);
 	assert_true(sv_extents_total(&v->clean->used) < v->clean->size / 2);
+	assert_int_equal(v->clean->used.n, 3);
 }
 
 static uint64_t offset_of(const struct volume *v, uint32_t cluster)
@@ -427,6 +431,18 @@ static void test_second_boot_sector(void **state)
 	fat32.data[6 * 512 + 0x0e]--;
 }
 
+static void test_length_of_the_fat(void **state)
+{
+	(void)state;
+	uint8_t *field = fat16.data + 0x16;
+	uint16_t len = get_le16(field);
+	put_le16(field, len - 1);
+	expect_whole(fat16.dev, "too short");
+	put_le16(field, len * 2);
+	expect_whole(fat16.dev, "too long");
+	put_le16(field, len);
+}
+
 /* ---- random damage: one to three bytes of the boot sector, the FATs and the folders ---- */
 
 static uint64_t random_place(const struct volume *v)
@@ -495,6 +511,7 @@ static int setup(void **state)
 		return -1;
 	fixture_must(dir,
 		     "mkdir -p tree/a/deep tree/b tree/c && head -c 9000 /dev/urandom >pool && "
+		     "truncate -s 1300K pad && "
 		     "for d in a a/deep b c; do for i in 1 2 3; do "
 		     "cp pool tree/$d/file$i.bin; done; done");
 	load(&fat12, 12, 4, 6 * SV_MIB);
@@ -532,6 +549,7 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_wrong_geometry),
 		cmocka_unit_test(test_second_boot_sector),
+		cmocka_unit_test(test_length_of_the_fat),
 		cmocka_unit_test(test_random_damage),
 		cmocka_unit_test(test_random_damage_when_dirty),
 	};

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# seeds.sh - small real filesystems as seeds of the fuzz targets
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# usage: seeds.sh FOLDER; the seeds of fuzz_X go to FOLDER/X/. A target whose seeds are there is left.
+set -eu -o pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# -eq 1 ] || {
+	echo 'usage: seeds.sh FOLDER' >&2
+	exit 2
+}
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+export PATH=$PATH:/usr/sbin:/sbin
+work=$(mktemp -d)
+finish() {
+	local rc=$?
+	[ "$rc" -eq 0 ] || cat "$work/log" >&2
+	rm -rf -- "$work"
+}
+trap finish EXIT
+cd "$work"
+
+# TARGET NAME SECTOR_SIZE: the finished img becomes a seed
+pack() {
+	"$here/pack.py" img "$3" "$folder/$1/seed-$2"
+}
+
+blank() {
+	rm -f img
+	truncate -s "$1" img
+}
+
+# two folders, three small files, one deleted file
+small_tree() {
+	mkdir -p tree/one/deep
+	echo one >tree/one/first.txt
+	echo two >tree/one/deep/second.txt
+	echo three >tree/third.txt
+}
+
+fat_seeds() {
+	local bits sector spc
+	small_tree
+	for shape in 12:512:2:3M 12:4096:1:8M 16:512:1:4M 16:1024:1:8M 32:512:1:34M 32:1024:1:68M; do
+		IFS=: read -r bits sector spc size <<<"$shape"
+		blank "$size"
+		mkfs.fat -F "$bits" -S "$sector" -s "$spc" img
+		mcopy -s -i img tree/one ::
+		mcopy -i img tree/third.txt ::
+		mdel -i img ::one/first.txt
+		pack fat "$bits-$sector-$spc" "$sector"
+		# the same, not shut down cleanly (FAT12 and FAT16 at 0x25, FAT32 at 0x41)
+		printf '\001' | dd of=img bs=1 seek=$((bits == 32 ? 0x41 : 0x25)) conv=notrunc status=none
+		pack fat "$bits-$sector-$spc-dirty" "$sector"
+	done
+}
+
+swap_seeds() {
+	local page
+	for page in 4096 8192 16384 32768 65536; do
+		blank 4M
+		mkswap -p "$page" img
+		pack swap "$page" 512
+		printf 'S1SUSPEND\0' | dd of=img bs=1 seek=$((page - 10)) conv=notrunc status=none
+		pack swap "$page-suspended" 512
+	done
+}
+
+for target in fat swap; do
+	[ ! -e "$folder/$target/.seeded" ] || continue
+	mkdir -p "$folder/$target"
+	"${target}_seeds" >log 2>&1
+	touch "$folder/$target/.seeded"
+done

@@ -8,9 +8,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -209,14 +211,38 @@ static bool first_name(void *ctx, const char *name)
 	return false;
 }
 
+/* A path of another mount namespace means nothing here; the device itself knows. */
+static bool ask_loop(const char *kname, char below[SYSFS_KNAME])
+{
+	char node[SYSFS_KNAME + 8];
+	struct loop_info64 info;
+	sysfs_node(kname, node, sizeof(node));
+	int fd = open(node, O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info) && info.lo_rdevice &&
+		  sysfs_of_devno("", major(info.lo_rdevice), minor(info.lo_rdevice), below);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+bool sysfs_loop_below(const char *root, const char *kname, char below[SYSFS_KNAME])
+{
+	char dir[SYSFS_PATH], file[SYSFS_PATH];
+	below[0] = '\0';
+	if (strncmp(kname, "loop", 4) || !sysfs_dir(root, kname, dir) ||
+	    !sysfs_text(dir, "loop/backing_file", file, sizeof(file)))
+		return false;
+	return sysfs_of_node(root, file, below) || (!*root && ask_loop(kname, below));
+}
+
 void sysfs_lowest(const char *root, char kname[SYSFS_KNAME])
 {
 	char dir[SYSFS_PATH], file[SYSFS_PATH], path[2 * SYSFS_PATH], below[SYSFS_KNAME];
 	for (int depth = 0; depth < SYSFS_DEPTH && sysfs_dir(root, kname, dir); depth++) {
 		below[0] = '\0';
 		sysfs_list(dir, "slaves", first_name, below);
-		if (!*below && sysfs_text(dir, "loop/backing_file", file, sizeof(file)) &&
-		    !sysfs_of_node(root, file, below)) {
+		if (!*below && !sysfs_loop_below(root, kname, below) &&
+		    sysfs_text(dir, "loop/backing_file", file, sizeof(file))) {
 			snprintf(path, sizeof(path), "%s%s", root, file);
 			sysfs_of_file(root, path, below);
 		}

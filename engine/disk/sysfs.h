@@ -44,6 +44,8 @@ void sysfs_node(const char *kname, char *out, size_t cap);
 
 /* The device on which a file's filesystem lies, as the mount table has it; "" when on none. */
 void sysfs_of_file(const char *root, const char *path, char kname[SYSFS_KNAME]);
+/* The block device that a loop device lies on; false when it lies on a file. */
+bool sysfs_loop_below(const char *root, const char *kname, char below[SYSFS_KNAME]);
 /* Down through loop, device mapper and md (their first member) to a disk or partition, in place. */
 void sysfs_lowest(const char *root, char kname[SYSFS_KNAME]);
 

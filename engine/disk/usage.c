@@ -227,10 +227,8 @@ static bool one_holder(void *ctx, const char *name)
 static bool one_loop(void *ctx, const char *name)
 {
 	const struct node *n = ctx;
-	char dir[SYSFS_PATH], file[SYSFS_PATH], kname[SYSFS_KNAME];
-	if (!strncmp(name, "loop", 4) && sysfs_dir(n->usage->root, name, dir) &&
-	    sysfs_text(dir, "loop/backing_file", file, sizeof(file)) &&
-	    sysfs_of_node(n->usage->root, file, kname) && !strcmp(kname, n->kname))
+	char below[SYSFS_KNAME];
+	if (sysfs_loop_below(n->usage->root, name, below) && !strcmp(below, n->kname))
 		one_holder(ctx, name);
 	return true;
 }

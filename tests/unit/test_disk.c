@@ -373,6 +373,36 @@ static void same_and_holds(void **state)
 									"x"));
 }
 
+/* A target that no rule forbids fails later: a made-up disk cannot be opened. */
+static void target(const char *node, const char *why)
+{
+	struct disk d;
+	struct disk_identity id;
+	struct sv_err err = {0};
+	assert_int_equal(disk_find(top, node, &d, NULL), 0);
+	int rc = disk_check_target(top, &d, NULL, "", NULL, &id, &err);
+	if ((rc == SV_E_REFUSED) != (why && *why) || (why && !strstr(err.text, why)))
+		fail_msg("%s: %d %s", node, rc, err.text);
+	assert_int_not_equal(rc, 0);
+}
+
+static void boot_medium(void **state)
+{
+	(void)state;
+	target("/dev/sdb", NULL);
+	target("/dev/vda", NULL);
+	target("/dev/sda", "in use: mounted on /home");
+	target("/dev/sda1", "in use: mounted on /boot/my efi");
+	target("/dev/sdc", "started from"); /* mounted there */
+	put("run/salvor/boot-medium", "/dev/sdb\n");
+	target("/dev/sdb", "started from");
+	target("/dev/vda", NULL);
+	put("run/salvor/boot-medium", "sda2\n"); /* a partition of it: the whole disk */
+	target("/dev/sdb", NULL);
+	target("/dev/sda", "started from");
+	target("/dev/sda1", "started from");
+}
+
 /* a real loop device, its mount and a file on it */
 static void real_loop(void **state)
 {
@@ -417,10 +447,10 @@ static void real_loop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(scan),	     cmocka_unit_test(identity),
-		cmocka_unit_test(in_use),    cmocka_unit_test(find),
-		cmocka_unit_test(confirm),   cmocka_unit_test(same_and_holds),
-		cmocka_unit_test(real_loop),
+		cmocka_unit_test(scan),	       cmocka_unit_test(identity),
+		cmocka_unit_test(in_use),      cmocka_unit_test(find),
+		cmocka_unit_test(confirm),     cmocka_unit_test(same_and_holds),
+		cmocka_unit_test(boot_medium), cmocka_unit_test(real_loop),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,11 +1,11 @@
-/* image.h - an image on a store: one writer, one reader (docs/image-format.md is the specification)
- */
+/* image.h - an image on a store: one writer, one reader (specified in docs/image-format.md) */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef SV_IMAGE_IMAGE_H
 #define SV_IMAGE_IMAGE_H
 
 #include "engine/codec/codec.h"
 #include "engine/io/blk.h"
+#include "engine/io/store.h"
 #include "engine/util/err.h"
 #include "engine/util/extent.h"
 #include "engine/util/hash.h"
@@ -54,12 +54,13 @@ struct image_create {
 	const char *path;	/* the final directory; the work happens in PATH.part */
 	struct image_info info; /* identity part filled; the writer makes set_uuid and digest_seed
 				   and copies what it keeps */
-	const struct sv_runs *plan;	/* read, free, absent over [0, size) */
-	uint64_t volume_size;		/* 0 = one file, unless the store is FAT */
-	bool resume;			/* continue PATH.part where there is one */
-	struct sv_digest source_digest; /* digest of the metadata the map readers touched: resume
-					   compares it */
-	const char *report_head;	/* lines for report.txt, may be NULL */
+	const struct sv_runs *plan;	   /* read, free, absent over [0, size) */
+	uint64_t volume_size;		   /* 0 = one file, unless the store is FAT */
+	bool resume;			   /* continue PATH.part where there is one */
+	struct sv_digest source_digest;	   /* digest of the metadata the map readers touched: resume
+					      compares it */
+	const char *report_head;	   /* lines for report.txt, may be NULL */
+	const struct store_faults *faults; /* NULL in production; borrowed */
 };
 
 /* One finished frame, in order. All pointers are the caller's and only read during the call. */

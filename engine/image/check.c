@@ -1,0 +1,182 @@
+/* check.c - the stored files against their digests */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/image/reader_priv.h"
+#include "engine/image/sidefiles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PIECE ((size_t)(1 * SV_MIB))
+
+struct check {
+	struct image_reader *r;
+	image_found_fn found;
+	bool (*progress)(void *arg, uint64_t bytes);
+	void *arg;
+	struct sv_sha256 *sha;
+	uint8_t *buf;
+	uint64_t differences;
+};
+
+static void differs(struct check *c, const char *file, const char *what)
+{
+	char sentence[400];
+	snprintf(sentence, sizeof(sentence), "%s %s", file, what);
+	c->differences++;
+	c->found(c->arg, file, 0, 0, sentence);
+}
+
+/* Digest and size of a file; SV_E_STOPPED, else errors are differences (*readable false). */
+static int digest_file(struct check *c, const char *name, uint8_t sha256[SV_SHA256_LEN],
+		       uint64_t *size, bool *readable)
+{
+	struct stat st;
+	int fd = openat(c->r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool fine = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode), stopped = false;
+	ssize_t n = 1;
+	*size = 0;
+	*readable = false;
+	if (!fine) {
+		differs(c, name, fd < 0 && errno == ENOENT ? "is missing" : "cannot be read");
+	} else {
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		while (n > 0 && !stopped) {
+			n = read(fd, c->buf, PIECE);
+			if (n < 0 && errno == EINTR) {
+				n = 1;
+				continue;
+			}
+			if (n <= 0)
+				break;
+			sv_sha256_update(c->sha, c->buf, (size_t)n);
+			/* what was read leaves no trace in the page cache */
+			(void)posix_fadvise(fd, (off_t)*size, n, POSIX_FADV_DONTNEED);
+			*size += (uint64_t)n;
+			stopped = c->progress && !c->progress(c->arg, (uint64_t)n);
+		}
+		if (n < 0)
+			differs(c, name, "cannot be read");
+		*readable = n == 0;
+	}
+	sv_sha256_finish(c->sha, sha256);
+	if (fd >= 0)
+		close(fd);
+	return stopped ? SV_E_STOPPED : 0;
+}
+
+static int check_file(struct check *c, const struct manifest_file *f)
+{
+	uint8_t is[SV_SHA256_LEN];
+	char what[120];
+	uint64_t size;
+	bool readable;
+	int rc = digest_file(c, f->name, is, &size, &readable);
+	if (rc || !readable)
+		return rc;
+	if (size != f->size) {
+		snprintf(what, sizeof(what), "has %llu bytes instead of %llu",
+			 (unsigned long long)size, (unsigned long long)f->size);
+		differs(c, f->name, what);
+	} else if (memcmp(is, f->sha256, sizeof(is)) != 0) {
+		differs(c, f->name, "is not what was stored: its SHA-256 differs");
+	}
+	return 0;
+}
+
+/* SHA256SUMS as the manifest and its digest say it must be. */
+static int check_sums(struct check *c)
+{
+	uint8_t digest[SV_SHA256_LEN];
+	struct sv_err ignored = {0};
+	uint64_t size;
+	size_t len;
+	char *is = NULL;
+	bool readable;
+	int rc = digest_file(c, NAME_MANIFEST, digest, &size, &readable);
+	if (rc || !readable)
+		return rc;
+	char *want = sidefile_sums(&c->r->m, digest);
+	if (!want)
+		return SV_E_NOMEM;
+	rc = store_read_file(c->r->dirfd, NAME_SUMS, MAX_JSON * 4, &is, &len, &ignored);
+	if (rc == SV_E_NOT_FOUND)
+		differs(c, NAME_SUMS, "is missing");
+	else if (rc != SV_E_NOMEM && (rc || len != strlen(want) || memcmp(is, want, len) != 0))
+		differs(c, NAME_SUMS, "does not fit: it or manifest.json was changed");
+	free(is);
+	free(want);
+	return rc == SV_E_NOMEM ? rc : 0;
+}
+
+/* Without a manifest: the files SHA256SUMS names. */
+static int check_by_sums(struct check *c)
+{
+	struct sv_err ignored = {0};
+	size_t len;
+	char *sums = NULL, *rest = NULL;
+	differs(c, NAME_MANIFEST, "is missing or damaged: files are checked by SHA256SUMS");
+	int rc = store_read_file(c->r->dirfd, NAME_SUMS, MAX_JSON, &sums, &len, &ignored);
+	if (rc && rc != SV_E_NOMEM) {
+		differs(c, NAME_SUMS, "is missing or damaged");
+		return 0;
+	}
+	char *line = rc ? NULL : strtok_r(sums, "\n", &rest);
+	for (; !rc && line; line = strtok_r(NULL, "\n", &rest)) {
+		uint8_t want[SV_SHA256_LEN], is[SV_SHA256_LEN];
+		char hex[2 * SV_SHA256_LEN + 1];
+		uint64_t size;
+		bool readable;
+		const char *name = line + sizeof(hex) + 1;
+		snprintf(hex, sizeof(hex), "%s", line);
+		if (strlen(line) < sizeof(hex) + 2 || !sv_unhex(want, sizeof(want), hex) ||
+		    strchr(name, '/') || strlen(name) > 255) {
+			differs(c, NAME_SUMS, "is damaged");
+			continue;
+		}
+		if (!strcmp(name, NAME_MANIFEST))
+			continue;
+		rc = digest_file(c, name, is, &size, &readable);
+		if (!rc && readable && memcmp(is, want, sizeof(is)) != 0)
+			differs(c, name, "is not what was stored: its SHA-256 differs");
+	}
+	free(sums);
+	return rc;
+}
+
+static int check_all(struct check *c)
+{
+	const struct manifest *m = &c->r->m;
+	if (c->r->lone || c->r->flags & IMAGE_OPEN_PART)
+		return 0; /* digests are made last */
+	if (!c->r->has_manifest)
+		return check_by_sums(c);
+	int rc = 0;
+	for (size_t i = 0; !rc && i < m->n_files; i++)
+		rc = check_file(c, &m->files[i]);
+	return rc ? rc : check_sums(c);
+}
+
+int image_check_files(struct image_reader *r, image_found_fn found,
+		      bool (*progress)(void *arg, uint64_t bytes), void *arg, struct sv_err *err)
+{
+	struct check c = {.r = r, .found = found, .progress = progress, .arg = arg};
+	c.sha = sv_sha256_create();
+	c.buf = malloc(PIECE);
+	int rc = c.sha && c.buf ? check_all(&c) : SV_E_NOMEM;
+	free(c.buf);
+	sv_sha256_destroy(c.sha);
+	if (rc == SV_E_NOMEM)
+		return sv_fail_nomem(err);
+	if (rc == SV_E_STOPPED)
+		return sv_fail(err, rc, 0, r->path, "stopped by the user");
+	if (!rc && c.differences)
+		return sv_fail(err, SV_E_DIFFERS, 0, r->path,
+			       "%llu of the files of %s are not as they were stored",
+			       (unsigned long long)c.differences, r->path);
+	return rc;
+}

@@ -1,0 +1,320 @@
+/* reader_open.c - opening an image: what is whole of its files, put together */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/image/reader_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- manifest ---- */
+
+bool reader_sum_of(const char *sums, const char *name, uint8_t sha256[SV_SHA256_LEN])
+{
+	char hex[2 * SV_SHA256_LEN + 1];
+	size_t name_len = strlen(name);
+	for (const char *line = sums; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		size_t len = strcspn(line, "\n");
+		if (len != sizeof(hex) - 1 + 2 + name_len ||
+		    memcmp(line + sizeof(hex) + 1, name, name_len) != 0)
+			continue;
+		memcpy(hex, line, sizeof(hex) - 1);
+		hex[sizeof(hex) - 1] = '\0';
+		return sv_unhex(sha256, SV_SHA256_LEN, hex);
+	}
+	return false;
+}
+
+/* Does SHA256SUMS vouch for these bytes? */
+static bool vouched(int dirfd, const char *name, const char *text, size_t len)
+{
+	uint8_t want[SV_SHA256_LEN], is[SV_SHA256_LEN];
+	struct sv_err ignored = {0};
+	size_t sums_len;
+	char *sums;
+	if (store_read_file(dirfd, NAME_SUMS, MAX_JSON, &sums, &sums_len, &ignored))
+		return false;
+	struct sv_sha256 *sha = sv_sha256_create();
+	bool same = false;
+	if (sha && reader_sum_of(sums, name, want)) {
+		sv_sha256_update(sha, text, len);
+		sv_sha256_finish(sha, is);
+		same = !memcmp(is, want, sizeof(is));
+	}
+	sv_sha256_destroy(sha);
+	free(sums);
+	return same;
+}
+
+int reader_load_manifest(int dirfd, struct manifest *m)
+{
+	struct sv_err ignored = {0};
+	size_t len;
+	char *text;
+	int rc = store_read_file(dirfd, NAME_MANIFEST, MAX_JSON, &text, &len, &ignored);
+	if (rc)
+		return rc;
+	rc = manifest_decode(text, len, m);
+	if (!rc && m->role != MANIFEST_FULL) {
+		manifest_clear(m);
+		rc = SV_E_DATA;
+	}
+	/* a flipped bit must not pass for a newer version */
+	if (rc == SV_E_FORMAT && !vouched(dirfd, NAME_MANIFEST, text, len))
+		rc = SV_E_DATA;
+	free(text);
+	return rc;
+}
+
+int reader_info_of_index(const struct index_head *head, const char *json, size_t json_len,
+			 struct manifest *m)
+{
+	struct image_info *info = &m->info;
+	int rc = json ? manifest_decode(json, json_len, m) : SV_E_DATA;
+	if (rc == SV_E_NOMEM)
+		return rc;
+	if (!rc && memcmp(info->set_uuid, head->set_uuid, sizeof(info->set_uuid)) == 0 &&
+	    info->size == head->geometry.size && info->frame_size == head->geometry.frame_size &&
+	    !strcmp(info->codec, head->codec))
+		return 0;
+	manifest_clear(m);
+	memcpy(info->set_uuid, head->set_uuid, sizeof(info->set_uuid));
+	info->digest_seed = head->digest_seed;
+	info->size = head->geometry.size;
+	info->sector_size = head->sector_size;
+	info->frame_size = head->geometry.frame_size;
+	info->level = head->level;
+	snprintf(info->codec, sizeof(info->codec), "%.15s", head->codec);
+	return 0;
+}
+
+static int open_manifest(struct image_reader *r, struct sv_err *err)
+{
+	if (r->lone || r->flags & IMAGE_OPEN_PART)
+		return 0;
+	int rc = reader_load_manifest(r->dirfd, &r->m);
+	r->has_manifest = rc == 0;
+	if (rc == SV_E_FORMAT)
+		return sv_fail(err, rc, 0, r->path, "%s is of a newer format version", r->path);
+	if (rc == SV_E_NOT_FOUND)
+		return reader_say(r, "%s is missing", NAME_MANIFEST);
+	return rc && rc != SV_E_NOMEM ? reader_say(r, "%s is damaged", NAME_MANIFEST) : rc;
+}
+
+/* ---- disk.idx ---- */
+
+static bool same_image(const struct image_reader *r, const struct index *ix)
+{
+	const struct image_info *info = &r->m.info;
+	return !memcmp(info->set_uuid, ix->head.set_uuid, sizeof(info->set_uuid)) &&
+	       info->digest_seed == ix->head.digest_seed && info->size == ix->head.geometry.size &&
+	       info->frame_size == ix->head.geometry.frame_size &&
+	       info->sector_size == ix->head.sector_size && !strcmp(info->codec, ix->head.codec);
+}
+
+static int say_index_damage(struct image_reader *r, const struct index *ix)
+{
+	if (!ix->damaged)
+		return 0;
+	if (!ix->has_foot)
+		return reader_say(r, "%s has no end: it was cut, or the image is unfinished",
+				  NAME_INDEX);
+	return reader_say(r, "%s is damaged at byte %llu", NAME_INDEX,
+			  (unsigned long long)ix->damage_at);
+}
+
+static int load_index(struct image_reader *r, struct index *ix)
+{
+	struct stat st;
+	r->index_fd = openat(r->dirfd, NAME_INDEX, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (r->index_fd < 0)
+		return errno == ENOENT ? SV_E_NOT_FOUND : SV_E_IO;
+	if (fstat(r->index_fd, &st) || !S_ISREG(st.st_mode))
+		return SV_E_DATA;
+	return index_load(index_pread, &r->index_fd, (uint64_t)st.st_size, ix);
+}
+
+/* Afterwards ix is either empty or about this image. */
+static int open_index(struct image_reader *r, struct index *ix, struct sv_err *err)
+{
+	if (r->lone)
+		return 0;
+	int rc = load_index(r, ix);
+	if (rc == SV_E_NOMEM)
+		return rc;
+	if (rc == SV_E_FORMAT)
+		return sv_fail(err, rc, 0, r->path, "%s is of a newer format version", r->path);
+	if (rc == SV_E_NOT_FOUND)
+		return reader_say(r, "%s is missing", NAME_INDEX);
+	if (rc)
+		return reader_say(r, "%s is damaged", NAME_INDEX);
+	if (r->has_manifest && !same_image(r, ix)) {
+		index_clear(ix);
+		return reader_say(r, "%s belongs to another image", NAME_INDEX);
+	}
+	rc = say_index_damage(r, ix);
+	if (!rc && !r->has_manifest) {
+		rc = reader_info_of_index(&ix->head, ix->identity, ix->identity_len, &r->m);
+		r->m.info.bytes_stored = ix->has_foot ? ix->foot.stream_len : 0;
+	}
+	return rc;
+}
+
+/* ---- the stream ---- */
+
+/* The files r->base names. */
+static int open_stream(struct image_reader *r, struct sv_err *err)
+{
+	int rc = volumes_reader_open(r->dirfd, r->base, 0, &r->stream, err);
+	return rc == SV_E_DATA ? sv_err_recode(err, SV_E_DIFFERS) : rc;
+}
+
+static int open_known_stream(struct image_reader *r, struct sv_err *err)
+{
+	r->codec = codec_find(r->m.info.codec);
+	if (!r->codec)
+		return sv_fail(err, SV_E_FORMAT, 0, r->path, "%s has an unknown codec: %s", r->path,
+			       r->m.info.codec);
+	snprintf(r->base, sizeof(r->base), NAME_STREAM "%s", r->codec->extension);
+	int rc = open_stream(r, err);
+	return rc == SV_E_NOT_FOUND ? sv_err_recode(err, SV_E_DIFFERS) : rc;
+}
+
+/* Without side files: by its name, or by the file that was given. */
+static int open_unknown_stream(struct image_reader *r, struct sv_err *err)
+{
+	static const char *const codecs[] = {"zstd", "xz"};
+	int rc = SV_E_NOT_FOUND;
+	if (r->lone)
+		rc = open_stream(r, err);
+	for (size_t i = 0; !r->lone && rc == SV_E_NOT_FOUND && i < SV_ARRAY(codecs); i++) {
+		struct sv_err why = {0};
+		snprintf(r->base, sizeof(r->base), NAME_STREAM "%s",
+			 codec_find(codecs[i])->extension);
+		rc = open_stream(r, &why);
+		if (rc && rc != SV_E_NOT_FOUND && err)
+			*err = why;
+	}
+	if (rc == SV_E_NOT_FOUND)
+		return sv_fail(err, rc, 0, r->path, "there is no image in %s", r->path);
+	if (rc)
+		return rc;
+	r->codec = reader_guess_codec(r->stream);
+	if (!r->codec)
+		return sv_fail(err, SV_E_FORMAT, 0, r->path, "%s is no image of a disk", r->path);
+	return reader_identify_stream(r, err);
+}
+
+static int take_runs(struct image_reader *r, struct index *ix)
+{
+	if (sv_runs_end(&ix->runs) == r->geometry.size) {
+		r->runs = ix->runs;
+		memset(&ix->runs, 0, sizeof(ix->runs));
+		return 0;
+	}
+	return sv_runs_append(&r->runs, r->geometry.size, SV_RUN_DATA);
+}
+
+static void find_max_stored(struct image_reader *r)
+{
+	uint64_t limit = r->codec->bound(r->geometry.frame_size) + 64;
+	for (uint64_t i = 0; i < r->frames.n; i++) {
+		struct frame_entry *e = &r->frames.v[i];
+		uint64_t stored = frame_stored_len(r->codec, e);
+		if (stored > limit)
+			e->payload = 0; /* no frame is as long: lost */
+		else
+			r->max_stored = SV_MAX(r->max_stored, (size_t)stored);
+	}
+}
+
+static int check_length(struct image_reader *r, const struct index *ix)
+{
+	uint64_t is = volumes_reader_size(r->stream);
+	if (!ix->has_foot || ix->foot.stream_len == is)
+		return 0;
+	return reader_say(r, "%s has %llu bytes instead of %llu", r->base, (unsigned long long)is,
+			  (unsigned long long)ix->foot.stream_len);
+}
+
+static int open_all(struct image_reader *r, struct index *ix, struct sv_err *err)
+{
+	int rc = open_manifest(r, err);
+	if (!rc)
+		rc = open_index(r, ix, err);
+	bool known = r->has_manifest || ix->has_head;
+	if (!rc)
+		rc = known ? open_known_stream(r, err) : open_unknown_stream(r, err);
+	if (rc)
+		return rc;
+	r->geometry = (struct geometry){r->m.info.size, r->m.info.frame_size};
+	rc = reader_find_frames(r, ix, err);
+	if (!rc)
+		rc = check_length(r, ix);
+	if (!rc)
+		rc = take_runs(r, ix);
+	if (!rc && ix->digests_whole)
+		rc = index_digests_create(r->index_fd, &r->geometry, &r->digests);
+	if (!rc)
+		find_max_stored(r);
+	return rc;
+}
+
+/* A directory, or the name of a stream in one. */
+static int open_path(struct image_reader *r, const char *path, struct sv_err *err)
+{
+	struct stat st;
+	if (stat(path, &st))
+		return sv_fail(err, errno == ENOENT || errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_IO,
+			       errno, path, "cannot open the image %s", path);
+	r->lone = S_ISREG(st.st_mode);
+	if (!r->lone && !S_ISDIR(st.st_mode))
+		return sv_fail(err, SV_E_FORMAT, 0, path, "%s is no image", path);
+	char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+	if (!dir)
+		return SV_E_NOMEM;
+	if (r->lone) {
+		snprintf(r->base, sizeof(r->base), "%s", slash ? slash + 1 : dir);
+		char *dot = strrchr(r->base, '.');
+		if (dot && strlen(dot) > 3 && strspn(dot + 1, "0123456789") == strlen(dot + 1))
+			*dot = '\0';
+		if (slash)
+			slash[slash == dir ? 1 : 0] = '\0';
+	}
+	r->dirfd = open(r->lone && !slash ? "." : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int errnum = errno;
+	free(dir);
+	if (r->dirfd < 0)
+		return sv_fail(err, SV_E_IO, errnum, path, "cannot open %s", path);
+	if (r->lone && !strncmp(r->base, NAME_STREAM, strlen(NAME_STREAM)) &&
+	    (!faccessat(r->dirfd, NAME_INDEX, F_OK, 0) ||
+	     !faccessat(r->dirfd, NAME_MANIFEST, F_OK, 0)))
+		r->lone = false;
+	return 0;
+}
+
+int image_reader_open(const char *path, unsigned int flags, struct image_reader **reader_ret,
+		      struct sv_err *err)
+{
+	struct index ix = {0};
+	struct image_reader *r = calloc(1, sizeof(*r));
+	if (!r)
+		return sv_fail_nomem(err);
+	r->dirfd = r->index_fd = -1;
+	r->flags = flags;
+	r->path = strdup(path);
+	int rc = r->path ? open_path(r, path, err) : SV_E_NOMEM;
+	if (!rc)
+		rc = open_all(r, &ix, err);
+	index_clear(&ix);
+	if (!rc) {
+		*reader_ret = r;
+		return 0;
+	}
+	image_reader_close(r);
+	return rc == SV_E_NOMEM ? sv_fail_nomem(err) : rc;
+}

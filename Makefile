@@ -28,8 +28,6 @@ MAN_SRC    := $(sort $(wildcard docs/man/*.txt))
 ENGINE_OBJ := $(ENGINE_SRC:%.c=$(BUILD)/obj/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/obj/%.o) $(if $(CLI_SRC),$(BUILD)/obj/gen/help_text.o)
 MAN        := $(patsubst docs/man/%.txt,$(BUILD)/man/salvor-%.1,$(filter-out docs/man/salvor.txt,$(MAN_SRC))) $(BUILD)/man/salvor.1
-# until the last room of the engine is built the command is compiled, but cannot be linked
-ENGINE_WHOLE := $(shell cat engine/*/*.c | grep -E '^(int|bool) (image_list|image_check_files|image_blk_create|image_reader_open|image_writer_create|image_writer_commit|disk_guard_source|disk_open_target|disk_check_target)\>' | wc -l | grep -x 9)
 TLIB_OBJ   := $(TLIB_SRC:%.c=$(BUILD)/obj/%.o)
 TESTS      := $(TEST_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
@@ -49,7 +47,7 @@ AGAIN      := $(MAKE) --no-print-directory
 	lint lint-deep format demo bench fuzz fuzzers coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
-all: $(BUILD)/libsalvor.a $(if $(ENGINE_WHOLE),$(BUILD)/salvor,$(CLI_OBJ)) $(MAN) $(TESTS) $(BUILD)/faultio.so
+all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(TESTS) $(BUILD)/faultio.so
 
 ## help: this list
 help:

@@ -95,7 +95,7 @@ static void add_row(struct cli_table *table, const struct image_part *part)
 	cli_table_cell(table, true, cli_size(text, part->used));
 	cli_table_cell(table, false, *part->fs ? part->fs : "-");
 	cli_table_cell(table, false, *part->label ? part->label : "-");
-	cli_table_cell(table, false, !strcmp(part->state, "absent") ? "not saved" : part->state);
+	cli_table_cell(table, false, part->state);
 }
 
 int cli_print_image_parts(FILE *out, const struct image_info *info, struct sv_err *err)

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 /* More unreadable areas than this are not told to people one by one. */
@@ -127,13 +128,14 @@ static void say(const char *kind, const char *sentence)
 	fputs("\n", stderr);
 }
 
+/* Most sentences name their place themselves. */
 static void say_damage(const struct sv_event *event)
 {
-	if (event->object) {
+	if (event->len && !strstr(event->sentence, "bytes ")) {
+		printf("bytes %llu to %llu: ", (unsigned long long)event->start,
+		       (unsigned long long)(event->start + event->len - 1));
+	} else if (event->object && !event->len && !strstr(event->sentence, event->object)) {
 		cli_put(stdout, event->object);
-		if (event->len)
-			printf(", %llu bytes at %llu", (unsigned long long)event->len,
-			       (unsigned long long)event->start);
 		fputs(": ", stdout);
 	}
 	cli_put(stdout, event->sentence);

@@ -67,7 +67,31 @@ swap_seeds() {
 	done
 }
 
-for target in fat swap; do
+# CLUSTER SECTOR SIZE KIND: as slim_ntfs.py has it
+ntfs_seed() {
+	blank "$3"
+	mkntfs -q -f -F -p 0 -H 16 -S 63 -c "$1" -s "$2" img
+	head -c 3000 /dev/zero >small
+	ntfscp -q img small small
+	if [ "$4" = unclean ]; then
+		{ printf hibr && head -c 5000 /dev/zero; } >hiber
+		ntfscp -q img hiber hiberfil.sys
+	fi
+	"$here/slim_ntfs.py" img "$4"
+	pack ntfs "$1-$2-$4" "$2"
+}
+
+ntfs_seeds() {
+	local kind
+	for kind in clean unclean emptied; do
+		ntfs_seed 512 512 4M "$kind"
+		ntfs_seed 4096 512 6M "$kind"
+	done
+	ntfs_seed 4096 4096 6M clean
+	ntfs_seed 512 512 4M pieces # whose $Bitmap has more than one cluster
+}
+
+for target in fat swap ntfs; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

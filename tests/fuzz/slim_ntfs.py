@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# slim_ntfs.py - make a small NTFS image small enough for a seed, and turn what tools do not make
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""usage: slim_ntfs.py IMAGE clean|unclean|emptied|pieces
+
+Throws the content of $UpCase, $AttrDef and $LogFile away. The log becomes two restart pages (clean or
+unclean) or is shortened and empty. "pieces": $Bitmap lies over an attribute list and an extension
+record."""
+import struct
+import sys
+
+DATA, LIST, END = 0x80, 0x20, 0xFFFFFFFF
+EXTENSION = 20  # formatted and reserved
+
+
+class Image:
+    def __init__(self, path):
+        self.path = path
+        with open(path, "rb") as f:
+            self.b = bytearray(f.read())
+        sector, spc = struct.unpack_from("<HB", self.b, 11)
+        self.cluster = sector * spc
+        self.mft = struct.unpack_from("<Q", self.b, 48)[0] * self.cluster
+        raw = self.b[64]
+        self.record = raw * self.cluster if raw < 128 else 1 << (256 - raw)
+
+    def fix(self, at, size, undo):
+        array = at + struct.unpack_from("<H", self.b, at + 4)[0]
+        for i in range(1, size // 512 + 1):
+            end, keep = at + i * 512 - 2, array + i * 2
+            if undo:
+                self.b[end:end + 2] = self.b[keep:keep + 2]
+            else:
+                self.b[keep:keep + 2] = self.b[end:end + 2]
+                self.b[end:end + 2] = self.b[array:array + 2]
+
+    def edit(self, number, change):
+        at = self.mft + number * self.record
+        self.fix(at, self.record, True)
+        rec = change(bytes(self.b[at:at + self.record]))
+        self.b[at:at + self.record] = rec.ljust(self.record, b"\0")
+        self.fix(at, self.record, False)
+
+    def extent(self, number):
+        """first byte and length of the first run of the unnamed data"""
+        found = []
+
+        def look(rec):
+            attr = data_of(attributes(rec))
+            p = struct.unpack_from("<H", attr, 32)[0]
+            n, m = attr[p] & 15, attr[p] >> 4
+            length = int.from_bytes(attr[p + 1:p + 1 + n], "little")
+            lcn = int.from_bytes(attr[p + 1 + n:p + 1 + n + m], "little")
+            found.append((lcn * self.cluster, length * self.cluster))
+            return rec
+
+        self.edit(number, look)
+        return found[0]
+
+
+def attributes(rec):
+    pos = struct.unpack_from("<H", rec, 20)[0]
+    while struct.unpack_from("<I", rec, pos)[0] != END:
+        kind, size = struct.unpack_from("<II", rec, pos)
+        yield kind, rec[pos:pos + size]
+        pos += size
+
+
+def data_of(attrs):
+    """the unnamed data"""
+    return next(a for k, a in attrs if k == DATA and a[9] == 0)
+
+
+def rebuild(rec, attrs, in_use=1, base=0):
+    body = rec[:struct.unpack_from("<H", rec, 20)[0]] + b"".join(attrs) + struct.pack("<II", END, 0)
+    out = bytearray(body)
+    struct.pack_into("<H", out, 22, in_use)
+    struct.pack_into("<I", out, 24, len(body))
+    struct.pack_into("<Q", out, 32, base)
+    return bytes(out)
+
+
+def reference(rec, number):
+    return number | struct.unpack_from("<H", rec, 16)[0] << 48
+
+
+def non_resident(old, lowest, lcn, count):
+    head = bytearray(old[:64])
+    struct.pack_into("<QQ", head, 16, lowest, lowest + count - 1)
+    runs = struct.pack("<BBIB", 0x41, count, lcn, 0)
+    struct.pack_into("<I", head, 4, 64 + len(runs) + 1)
+    struct.pack_into("<BH", head, 9, 0, 64)
+    struct.pack_into("<H", head, 32, 64)
+    return bytes(head) + runs + b"\0"
+
+
+def split_bitmap(img):
+    place, size = img.extent(6)
+    lcn, count = place // img.cluster, size // img.cluster
+    seq = struct.unpack_from("<H", img.b, img.mft + EXTENSION * img.record + 16)[0]
+    piece = []
+
+    def base(rec):
+        attrs = list(attributes(rec))
+        old = data_of(attrs)
+        entries = [(k, 0, reference(rec, 6)) for k, a in attrs]
+        entries.append((DATA, 1, EXTENSION | seq << 48))
+        text = b"".join(struct.pack("<IHBBQQ8x", k, 32, 0, 26, v, r) for k, v, r in entries)
+        table = struct.pack("<IIBBHHHIHH", LIST, 24 + len(text), 0, 0, 0, 0, 30, len(text), 24, 0) + text
+        piece.append((non_resident(old, 1, lcn + 1, count - 1), reference(rec, 6)))
+        kept = [a for k, a in attrs if k != DATA]
+        return rebuild(rec, kept[:1] + [table] + kept[1:] + [non_resident(old, 0, lcn, 1)])
+
+    img.edit(6, base)
+    img.edit(EXTENSION, lambda rec: rebuild(rec, [piece[0][0]], 1, piece[0][1]))
+
+
+def restart_page(clean):
+    page = bytearray(4096)
+    page[:4] = b"RSTR"
+    struct.pack_into("<HH", page, 4, 0x1E, 9)
+    struct.pack_into("<IIHHH", page, 0x10, 4096, 4096, 0x30, 1, 1)
+    struct.pack_into("<QHHHH", page, 0x30, 77, 1, 0xFFFF, 0, 2 if clean else 0)
+    return bytes(page)
+
+
+def empty_log(img):
+    """all ones, and one cluster long"""
+    place, _ = img.extent(2)
+    length = max(img.cluster, 1024)
+    img.b[place:place + length] = b"\xff" * length
+
+    def shorten(rec):
+        attrs = list(attributes(rec))
+        old = bytearray(data_of(attrs))
+        struct.pack_into("<QQQ", old, 40, length, length, length)
+        new = non_resident(old, 0, place // img.cluster, length // img.cluster)
+        return rebuild(rec, [new if k == DATA else a for k, a in attrs])
+
+    img.edit(2, shorten)
+
+
+def main():
+    path, kind = sys.argv[1:]
+    img = Image(path)
+    for number in (2, 4, 10):
+        place, size = img.extent(number)
+        img.b[place:place + size] = bytes(size)
+    if kind == "emptied":
+        empty_log(img)
+    else:
+        place, _ = img.extent(2)
+        for at in (place, place + 4096):
+            img.b[at:at + 4096] = restart_page(kind != "unclean")
+            img.fix(at, 4096, False)
+    if kind == "pieces":
+        split_bitmap(img)
+    with open(path, "wb") as f:
+        f.write(img.b)
+
+
+main()

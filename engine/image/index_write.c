@@ -38,9 +38,9 @@ static int open_index(int dirfd, uint64_t keep, const struct store_faults *fault
 		return fail_io(err, errnum ? errnum : errno, "open");
 	errnum = store_fault(faults, STORE_OP_TRUNCATE, NAME_INDEX, NULL);
 	if (errnum || ftruncate(fd, (off_t)keep)) {
-		fail_io(err, errnum ? errnum : errno, "cut");
+		int rc = fail_io(err, errnum ? errnum : errno, "cut");
 		close(fd);
-		return err ? err->code : SV_E_IO;
+		return rc;
 	}
 	return fd;
 }

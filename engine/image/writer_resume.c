@@ -94,7 +94,7 @@ static int take_frame(struct resume *r, const uint8_t *payload, size_t len, uint
 {
 	struct image_writer *w = r->w;
 	struct index_frame f;
-	if (!ready_for_frames(r) || !index_parse_frame(payload, len, &w->geometry, &f))
+	if (!r->stream || !ready_for_frames(r) || !index_parse_frame(payload, len, &w->geometry, &f))
 		return 1;
 	bool follows = f.number == w->frames.n &&
 		       (f.number == 0 ? f.offset <= MAX_JSON_FRAME + SKIPPABLE_HEADER
@@ -214,6 +214,7 @@ static int reopen(struct resume *r, struct sv_err *err)
 	return rc;
 }
 
+/* 1: there is no index. Without a stream r->stream stays NULL. */
 static int open_files(struct resume *r, struct sv_err *err)
 {
 	struct stat st;
@@ -229,7 +230,9 @@ static int open_files(struct resume *r, struct sv_err *err)
 	if (rc == SV_E_DATA)
 		return sv_fail(err, SV_E_REFUSED, 0, r->w->part,
 			       "%s cannot be continued, start afresh: %s", r->w->part, why.text);
-	if (rc && rc != SV_E_NOT_FOUND && err)
+	if (rc == SV_E_NOT_FOUND)
+		return 0; /* no frame will be found in it */
+	if (rc && err)
 		*err = why;
 	return rc;
 }
@@ -249,17 +252,15 @@ static int refuse(const struct resume *r, struct sv_err *err)
 static int resume(struct resume *r, bool *resumed, struct sv_err *err)
 {
 	int rc = open_files(r, err);
-	bool no_stream = rc == SV_E_NOT_FOUND;
-	if (rc && !no_stream)
+	if (rc)
 		return rc > 0 ? 0 : rc;
-	if (!no_stream)
-		rc = scan(r, first_pass);
+	rc = scan(r, first_pass);
 	if (rc == SV_E_FORMAT)
 		return sv_fail(err, rc, 0, r->w->part, "%s was begun by a newer version",
 			       r->w->part);
 	if (!rc && (r->changed || r->codec_changed))
 		return refuse(r, err);
-	if (no_stream || (!rc && r->w->frames.n == 0))
+	if (!rc && r->w->frames.n == 0)
 		return 0;
 	if (!rc)
 		rc = recheck(r, &r->stop);

@@ -70,6 +70,7 @@ int index_scan(codec_read_fn read, void *arg, uint64_t from, uint64_t size, bool
 /* What an index says; zero-initialised = nothing. */
 struct index {
 	bool has_head, has_foot;
+	bool headless; /* the head is the spare one */
 	struct index_head head;
 	struct index_foot foot;
 	char *identity; /* JSON text, NULL when lost */
@@ -85,10 +86,12 @@ struct index {
 };
 
 /*
- * Read an index. 0 even when it is damaged, as far as anything can be made of it. SV_E_FORMAT: a
- * newer version. SV_E_DATA: not even a head. SV_E_NOMEM, or what read failed with.
+ * Read an index. 0 even when it is damaged, as far as anything can be made of it. `spare` (may be
+ * NULL) serves where the head record is lost. SV_E_FORMAT: a newer version. SV_E_DATA: not even a
+ * head. SV_E_NOMEM, or what read failed with.
  */
-int index_load(codec_read_fn read, void *arg, uint64_t size, struct index *ix);
+int index_load(codec_read_fn read, void *arg, uint64_t size, const struct index_head *spare,
+	       struct index *ix);
 void index_clear(struct index *ix);
 
 /* Head of an index and its identity JSON alone (malloc'ed, may be NULL), for lists. */

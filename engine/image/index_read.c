@@ -7,10 +7,9 @@
 
 struct load {
 	struct index *ix;
-	uint64_t size;	     /* of the file */
-	uint64_t n_frames;   /* sound frame records so far */
-	bool runs_broken;    /* the merged map has a gap */
-	bool frames_unready; /* there are fewer bytes than so many frames would need */
+	uint64_t size;	   /* of the file */
+	uint64_t n_frames; /* sound frame records so far */
+	bool runs_broken;  /* the merged map has a gap */
 };
 
 void index_clear(struct index *ix)
@@ -19,6 +18,16 @@ void index_clear(struct index *ix)
 	sv_runs_clear(&ix->runs);
 	frame_table_clear(&ix->frames);
 	memset(ix, 0, sizeof(*ix));
+}
+
+static int head_known(struct load *l)
+{
+	uint64_t frames = geometry_frames(&l->ix->head.geometry);
+	l->ix->has_head = true;
+	/* a frame takes at least its 12 bytes of the table: no memory for what is not there */
+	return frames <= l->size / sizeof(struct disk_seek_entry) + 1024
+		       ? frame_table_resize(&l->ix->frames, frames)
+		       : 0;
 }
 
 static int take_head(struct load *l, const uint8_t *payload, size_t len)
@@ -31,12 +40,7 @@ static int take_head(struct load *l, const uint8_t *payload, size_t len)
 		return SV_E_FORMAT;
 	if (!sound)
 		return SV_E_DATA;
-	ix->has_head = true;
-	uint64_t frames = geometry_frames(&ix->head.geometry);
-	/* a frame takes at least its 12 bytes of the table: no memory for what is not there */
-	return frames <= l->size / sizeof(struct disk_seek_entry) + 1024
-		       ? frame_table_resize(&ix->frames, frames)
-		       : 0;
+	return head_known(l);
 }
 
 static int take_identity(struct load *l, const uint8_t *payload, size_t len)
@@ -242,13 +246,24 @@ static int rebuild_runs(codec_read_fn read, void *arg, uint64_t size, struct ind
 	return rc;
 }
 
-int index_load(codec_read_fn read, void *arg, uint64_t size, struct index *ix)
+/* Once more, with what another file says the head was. */
+static int load_headless(codec_read_fn read, void *arg, uint64_t size,
+			 const struct index_head *spare, struct load *l)
+{
+	l->ix->head = *spare;
+	l->ix->headless = true;
+	int rc = head_known(l);
+	return rc ? rc : index_scan(read, arg, 0, size, false, take_record, l, &l->ix->damage_at);
+}
+
+int index_load(codec_read_fn read, void *arg, uint64_t size, const struct index_head *spare,
+	       struct index *ix)
 {
 	struct load l = {.ix = ix, .size = size};
 	memset(ix, 0, sizeof(*ix));
 	int rc = index_scan(read, arg, 0, size, false, take_record, &l, &ix->damage_at);
 	if (!rc && !ix->has_head)
-		rc = SV_E_DATA;
+		rc = spare ? load_headless(read, arg, size, spare, &l) : SV_E_DATA;
 	if (!rc && (l.runs_broken || sv_runs_end(&ix->runs) != ix->head.geometry.size))
 		rc = rebuild_runs(read, arg, size, ix);
 	if (rc) {

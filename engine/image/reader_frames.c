@@ -31,13 +31,32 @@ static int merge_table(struct image_reader *r, const struct stream_table *t, boo
 	return rc;
 }
 
+/* No memory for frames that cannot be there. */
+static bool enough_bytes(struct image_reader *r, uint64_t frames)
+{
+	return frames <= r->frames.n || frames / 4 <= volumes_reader_size(r->stream) ||
+	       frames < 1024;
+}
+
+/* Frames that are stored as they are lie where they lie on the disk. */
+static int place_plain(struct image_reader *r, uint64_t frames)
+{
+	int rc = enough_bytes(r, frames) ? frame_table_resize(&r->frames, frames) : 0;
+	for (uint64_t i = 0; !rc && i < r->frames.n; i++)
+		if (!r->frames.v[i].payload) {
+			r->frames.v[i].offset = i * r->geometry.frame_size;
+			r->frames.v[i].payload = (uint32_t)geometry_frame_len(&r->geometry, i);
+		}
+	return rc;
+}
+
 static int use_stream_table(struct image_reader *r, uint64_t frames)
 {
 	struct stream_table t;
 	uint64_t end = volumes_reader_size(r->stream);
 	bool differ = false;
 	if (!r->codec->measure)
-		return 0; /* frames without headers have no table either */
+		return place_plain(r, frames);
 	int rc = stream_table_load(r->codec, reader_pread, r->stream, end, &t);
 	if (rc == SV_E_NOMEM)
 		return rc;
@@ -70,13 +89,6 @@ static int walk(struct image_reader *r, uint64_t frames, struct sv_err *err)
 		lost += !r->frames.v[i].payload;
 	return reader_say(r, "the frames of %s were found by their headers: %llu of %llu are lost",
 			  r->base, (unsigned long long)lost, (unsigned long long)frames);
-}
-
-/* No memory for frames that cannot be there. */
-static bool enough_bytes(struct image_reader *r, uint64_t frames)
-{
-	return frames <= r->frames.n || frames / 4 <= volumes_reader_size(r->stream) ||
-	       frames < 1024;
 }
 
 int reader_find_frames(struct image_reader *r, struct index *ix, struct sv_err *err)

@@ -127,15 +127,49 @@ static int say_index_damage(struct image_reader *r, const struct index *ix)
 			  (unsigned long long)ix->damage_at);
 }
 
+/* The head of the index as the manifest has it. */
+static void spare_head(const struct image_reader *r, struct index_head *head)
+{
+	const struct image_info *info = &r->m.info;
+	memset(head, 0, sizeof(*head));
+	head->version = FORMAT_VERSION;
+	memcpy(head->set_uuid, info->set_uuid, sizeof(head->set_uuid));
+	head->digest_seed = info->digest_seed;
+	head->geometry = (struct geometry){info->size, info->frame_size};
+	head->sector_size = info->sector_size;
+	head->level = info->level;
+	memcpy(head->codec, info->codec, sizeof(info->codec));
+}
+
+/* Does an index whose head is lost say elsewhere that it is of this image? */
+static bool identity_fits(const struct image_reader *r, const struct index *ix)
+{
+	struct manifest m;
+	if (!ix->identity || manifest_decode(ix->identity, ix->identity_len, &m))
+		return false;
+	bool fits = !memcmp(m.info.set_uuid, r->m.info.set_uuid, sizeof(m.info.set_uuid)) &&
+		    m.info.digest_seed == r->m.info.digest_seed;
+	manifest_clear(&m);
+	return fits;
+}
+
 static int load_index(struct image_reader *r, struct index *ix)
 {
 	struct stat st;
+	struct index_head head;
+	spare_head(r, &head);
 	r->index_fd = openat(r->dirfd, NAME_INDEX, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (r->index_fd < 0)
 		return errno == ENOENT ? SV_E_NOT_FOUND : SV_E_IO;
 	if (fstat(r->index_fd, &st) || !S_ISREG(st.st_mode))
 		return SV_E_DATA;
-	return index_load(index_pread, &r->index_fd, (uint64_t)st.st_size, ix);
+	int rc = index_load(index_pread, &r->index_fd, (uint64_t)st.st_size,
+			    r->has_manifest ? &head : NULL, ix);
+	if (!rc && ix->headless && !identity_fits(r, ix)) {
+		index_clear(ix);
+		rc = SV_E_DATA;
+	}
+	return rc;
 }
 
 /* Afterwards ix is either empty or about this image. */

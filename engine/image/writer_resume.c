@@ -94,7 +94,8 @@ static int take_frame(struct resume *r, const uint8_t *payload, size_t len, uint
 {
 	struct image_writer *w = r->w;
 	struct index_frame f;
-	if (!r->stream || !ready_for_frames(r) || !index_parse_frame(payload, len, &w->geometry, &f))
+	if (!r->stream || !ready_for_frames(r) ||
+	    !index_parse_frame(payload, len, &w->geometry, &f))
 		return 1;
 	bool follows = f.number == w->frames.n &&
 		       (f.number == 0 ? f.offset <= MAX_JSON_FRAME + SKIPPABLE_HEADER

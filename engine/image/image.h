@@ -168,7 +168,11 @@ int image_blk_create(struct image_reader *r, struct blk_dev **dev_ret, struct sv
  */
 typedef void (*image_found_fn)(void *arg, const char *file, uint64_t start, uint64_t len,
 			       const char *sentence);
-int image_check_files(struct image_reader *r, image_found_fn found,
+enum image_check_what {
+	IMAGE_CHECK_ALL,
+	IMAGE_CHECK_SIDE_FILES, /* all but the stream, which is checked by decoding it */
+};
+int image_check_files(struct image_reader *r, enum image_check_what what, image_found_fn found,
 		      bool (*progress)(void *arg, uint64_t bytes), void *arg, struct sv_err *err);
 
 /* Images in a store directory (and unfinished *.part). */

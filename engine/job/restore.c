@@ -83,9 +83,8 @@ static unsigned int written_kinds(const struct restore_run *run)
 	return kinds;
 }
 
-static bool wants_frame(void *arg, uint64_t number)
+static bool holds_wanted(const struct restore_run *run, uint64_t number)
 {
-	const struct restore_run *run = arg;
 	const struct sv_runs *runs = image_reader_runs(run->reader);
 	uint64_t start, len;
 	image_reader_frame_range(run->reader, number, &start, &len);
@@ -97,6 +96,13 @@ static bool wants_frame(void *arg, uint64_t number)
 		if (kinds & 1u << runs->v[i].kind)
 			return true;
 	return false;
+}
+
+static bool wants_frame(void *arg, uint64_t number)
+{
+	const struct restore_run *run = arg;
+	/* of a whole image every frame is looked at, so that no damage passes for a success */
+	return !run->params->partition || holds_wanted(run, number);
 }
 
 /* Write [a, b) of the stream, which stands at `raw` (NULL = zeros); what belongs to head or tail is
@@ -151,9 +157,9 @@ static int restore_frame(void *arg, const struct walk_frame *frame, struct sv_er
 	int rc = 0;
 	if (frame->damage)
 		rc = restore_damage(run, frame, err);
-	else
+	if (!rc && (!frame->damage || frame->constant))
 		rc = put_frame(run, frame, err);
-	job_advance(run->job, frame->len, frame->stored_len);
+	job_advance(run->job, holds_wanted(run, frame->number) ? frame->len : 0, frame->stored_len);
 	return rc;
 }
 
@@ -161,7 +167,7 @@ static uint64_t bytes_wanted(struct restore_run *run)
 {
 	uint64_t sum = 0, start, len;
 	for (uint64_t n = 0; n < image_reader_frames(run->reader); n++) {
-		if (!wants_frame(run, n))
+		if (!holds_wanted(run, n))
 			continue;
 		image_reader_frame_range(run->reader, n, &start, &len);
 		sum += len;
@@ -171,7 +177,8 @@ static uint64_t bytes_wanted(struct restore_run *run)
 
 static int write_data(struct restore_run *run, struct sv_err *err)
 {
-	static const struct walk_sink sink = {.wants = wants_frame, .frame = restore_frame};
+	static const struct walk_sink sink = {
+		.wants = wants_frame, .check_constant = true, .frame = restore_frame};
 	job_phase(run->job, SV_PHASE_COPY, bytes_wanted(run));
 	int rc = walk_frames(run->job, run->reader, &sink, run, run->params->threads, err);
 	if (!rc) {
@@ -221,7 +228,19 @@ static int write_all(struct restore_run *run, struct sv_err *err)
 	return rc;
 }
 
-static int say_start(struct restore_run *run)
+static void found_in_file(void *arg, const char *file, uint64_t start, uint64_t len,
+			  const char *sentence)
+{
+	struct restore_run *run = arg;
+	run->image_damaged = true;
+	job_event(run->job, &(struct sv_event){.kind = SV_EVENT_DAMAGE,
+					       .sentence = sentence,
+					       .object = file,
+					       .start = start,
+					       .len = len});
+}
+
+static int say_start(struct restore_run *run, struct sv_err *err)
 {
 	char text[400];
 	snprintf(text, sizeof(text), "%s is written to %s", run->params->image,
@@ -243,7 +262,12 @@ static int say_start(struct restore_run *run)
 		run->image_damaged = true;
 		job_say(run->job, SV_EVENT_DAMAGE, "%s", image_reader_damage(run->reader, i));
 	}
-	return 0;
+	struct sv_err told = {0};
+	int rc = image_check_files(run->reader, IMAGE_CHECK_SIDE_FILES, found_in_file, NULL, run,
+				   &told);
+	if (rc && rc != SV_E_DIFFERS)
+		*err = told;
+	return rc == SV_E_DIFFERS ? 0 : rc; /* told, remembered, and the last word is verdict()'s */
 }
 
 /* What stands between "written" and "everything is there". */
@@ -284,7 +308,7 @@ static int restore_run(struct sv_job *job, void *p, struct sv_err *err)
 		rc = target_check(&s->params, s->params.image, run.len,
 				  image_reader_info(run.reader)->sector_size, &run.target, err);
 	if (!rc)
-		rc = say_start(&run);
+		rc = say_start(&run, err);
 	if (!rc && !s->params.dry_run) {
 		rc = target_open(&s->params, &run.target, err);
 		if (!rc)

@@ -33,6 +33,9 @@ int restore_damage(struct restore_run *run, const struct walk_frame *frame, stru
 				 .start = from,
 				 .len = to - from};
 	job_event(run->job, &event);
+	run->image_damaged = true;
+	if (frame->constant) /* its content is known from the run map */
+		return 0;
 	return sv_extents_add(&run->damaged, from, to - from) ? sv_fail_nomem(err) : 0;
 }
 

@@ -54,7 +54,8 @@ static int verify_image(struct verify_run *run, const struct sv_verify_params *p
 		*err = frames;
 		return rc;
 	}
-	int rc_files = image_check_files(run->reader, found_in_file, file_progress, run, &files);
+	int rc_files = image_check_files(run->reader, IMAGE_CHECK_ALL, found_in_file, file_progress,
+					 run, &files);
 	if (rc_files && rc_files != SV_E_DIFFERS) {
 		*err = files;
 		return rc_files;

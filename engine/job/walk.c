@@ -129,11 +129,21 @@ static int decode(const struct walk *walk, void *worker, struct item *item, stru
 	return 0;
 }
 
+/* A constant frame is known byte for byte: no need to decode it. */
+static bool is_zero_frame(const struct walk *walk, void *worker, const struct item *item)
+{
+	size_t len = image_reader_codec(walk->reader)
+			     ->zero_frame(worker, item->len, item->raw, item->len);
+	return len && len == item->stored_len && !memcmp(item->raw, item->stored, len);
+}
+
 static int work(void *arg, void *worker, void *p, struct sv_err *err)
 {
 	const struct walk *walk = arg;
 	struct item *item = p;
 	if (item->damage || (item->constant && !walk->sink->check_constant))
+		return 0;
+	if (item->constant && is_zero_frame(walk, worker, item))
 		return 0;
 	return decode(walk, worker, item, err);
 }

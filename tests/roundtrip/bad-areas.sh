@@ -11,12 +11,16 @@ work_dir bad-areas
 disk=$WORK/disk
 small_disk "$disk" 200
 
-# two bad places inside file data: one sector, and three sectors across the end of a granule
-first=$(debugfs -R 'bmap /pieces.bin 40' "$WORK/vol" 2>/dev/null | tail -n 1)
+# two bad places inside file data: one sector, and two sectors across the border of two blocks
+bmap() { debugfs -R "bmap /pieces.bin $1" "$WORK/vol" 2>/dev/null | tail -n 1; }
 block=$(dumpe2fs -h "$WORK/vol" 2>/dev/null | awk -F: '/^Block size/ { print $2 + 0 }')
-one=$((SMALL_P1 + first * block))
-many=$((SMALL_P1 + 65536 * 3 - 512))
-rules="$disk:r:$one:$((one + 512)):5 $disk:r:$many:$((many + 1536)):5"
+one=$((SMALL_P1 + $(bmap 40) * block))
+many=
+for i in $(seq 60 150); do
+	[ "$(bmap $((i + 1)))" -ne $(($(bmap "$i") + 1)) ] || many=$((SMALL_P1 + $(bmap $((i + 1))) * block - 512))
+done
+[ -n "$many" ] || fail 'no two neighbours among the blocks of the file'
+rules="$disk:r:$one:$((one + 512)):5 $disk:r:$many:$((many + 1024)):5"
 
 note 'without being told to skip, the first unreadable sector ends the job'
 expect_rc 9 with_faults "$rules" "$SALVOR" save "$disk" "$WORK/stopped" --no-verify
@@ -27,13 +31,13 @@ note 'with --on-error skip the image is finished and says what is missing'
 expect_rc 3 with_faults "$rules" "$SALVOR" save "$disk" "$WORK/img" --on-error skip --json
 jq -e -s 'last | .type == "exit" and .code == 3' "$WORK/out" >/dev/null || fail 'the exit line does not say 3'
 "$SALVOR" show "$WORK/img" --json >"$WORK/show"
-jq -e '.. | numbers | select(. == 2048)' "$WORK/show" >/dev/null || fail "show does not tell of 2048 bad bytes: $(cat "$WORK/show")"
+jq -e '.. | numbers | select(. == 1536)' "$WORK/show" >/dev/null || fail "show does not tell of 1536 bad bytes: $(cat "$WORK/show")"
 expect_rc 3 "$SALVOR" verify "$WORK/img"
 
 note 'the stream has zeros there, and everything else is right'
 zstd -dc "$WORK/img/disk.img.zst" >"$WORK/raw" 2>/dev/null
 cp "$disk" "$WORK/want"
-for at in "$one 512" "$many 1536"; do
+for at in "$one 512" "$many 1024"; do
 	read -r start len <<<"$at"
 	dd if=/dev/zero of="$WORK/want" bs=512 seek=$((start / 512)) count=$((len / 512)) conv=notrunc status=none
 done

@@ -109,6 +109,7 @@ fresh_target
 blockdev --setro "$T"
 expect_rc 6 "$SALVOR" restore "$WORK/img" "$T"
 [ "$(blockdev --getro "$T")" -eq 1 ] || fail 'a refused restore cleared the read-only flag'
+blockdev --setrw "$T" # a loop device keeps the flag for its next file
 detach_loop "$T"
 attach_loop "$disk" 512
 expect_rc 0 "$SALVOR" save "$LOOP" "$WORK/flagged" --no-verify
@@ -116,6 +117,7 @@ expect_rc 0 "$SALVOR" save "$LOOP" "$WORK/flagged" --no-verify
 blockdev --setro "$LOOP"
 expect_rc 0 "$SALVOR" save "$LOOP" "$WORK/flagged2" --no-verify
 [ "$(blockdev --getro "$LOOP")" -eq 1 ] || fail 'a flag that was there before is gone'
+blockdev --setrw "$LOOP"
 detach_loop "$LOOP"
 
 note 'existing images and files'

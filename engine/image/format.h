@@ -113,7 +113,9 @@ struct disk_foot {
 	uint8_t table_at[8];
 	uint8_t n_runs[8];
 	uint8_t bytes[5][8]; /* data, zero, free, bad, absent */
-	uint8_t reserved[16];
+	uint8_t edges[4]; /* CRC32C over all stored bytes before the first and behind the last frame
+			   */
+	uint8_t reserved[12];
 };
 _Static_assert(sizeof(struct disk_foot) == 96, "foot");
 

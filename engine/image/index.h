@@ -24,6 +24,7 @@ struct index_head {
 struct index_foot {
 	uint64_t frames, stream_len, runs_at, table_at, n_runs;
 	uint64_t bytes[5]; /* data, zero, free, bad, absent */
+	uint32_t edges;	   /* edges_crc() */
 };
 
 /* ---- writing: one thread; records are held back until told to write ---- */

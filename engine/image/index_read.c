@@ -134,6 +134,7 @@ static void take_foot(struct load *l, const uint8_t *payload, size_t len)
 	foot->runs_at = get_le64(p->runs_at);
 	foot->table_at = get_le64(p->table_at);
 	foot->n_runs = get_le64(p->n_runs);
+	foot->edges = get_le32(p->edges);
 	for (size_t i = 0; i < SV_ARRAY(foot->bytes); i++)
 		foot->bytes[i] = get_le64(p->bytes[i]);
 	l->ix->has_foot = foot->frames == geometry_frames(&l->ix->head.geometry);

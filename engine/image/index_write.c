@@ -262,6 +262,7 @@ int index_put_foot(struct index_writer *w, const struct index_foot *foot)
 	put_le64(p->n_runs, foot->n_runs);
 	for (size_t i = 0; i < SV_ARRAY(foot->bytes); i++)
 		put_le64(p->bytes[i], foot->bytes[i]);
+	put_le32(p->edges, foot->edges);
 	seal(w, RECORD_FOOT, sizeof(*p));
 	return 0;
 }

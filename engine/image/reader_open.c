@@ -1,5 +1,6 @@
 /* reader_open.c - opening an image: what is whole of its files, put together */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/image/edges.h"
 #include "engine/image/reader_priv.h"
 
 #include <errno.h>
@@ -275,6 +276,21 @@ static int check_length(struct image_reader *r, const struct index *ix)
 			  (unsigned long long)ix->foot.stream_len);
 }
 
+/* What no frame's checksum covers. */
+static int check_edges(struct image_reader *r, const struct index *ix)
+{
+	uint32_t crc;
+	if (!ix->has_foot)
+		return 0;
+	int rc = edges_crc(r->stream, r->codec, &r->frames, &crc);
+	if (rc == SV_E_NOMEM)
+		return rc;
+	if (rc || crc != ix->foot.edges)
+		return reader_say(r, "%s is damaged before its first or behind its last frame",
+				  r->base);
+	return 0;
+}
+
 static int open_all(struct image_reader *r, struct index *ix, struct sv_err *err)
 {
 	int rc = open_manifest(r, err);
@@ -289,6 +305,8 @@ static int open_all(struct image_reader *r, struct index *ix, struct sv_err *err
 	rc = reader_find_frames(r, ix, err);
 	if (!rc)
 		rc = check_length(r, ix);
+	if (!rc)
+		rc = check_edges(r, ix);
 	if (!rc)
 		rc = take_runs(r, ix);
 	if (!rc && ix->digests_whole)

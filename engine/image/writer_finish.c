@@ -1,5 +1,6 @@
 /* writer_finish.c - the end of an image: tables, footer, side files, the final name */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/image/edges.h"
 #include "engine/image/sidefiles.h"
 #include "engine/image/writer_priv.h"
 
@@ -98,6 +99,18 @@ static int write_stream_end(struct image_writer *w, struct sv_err *err)
 	return rc;
 }
 
+static int stored_edges(struct image_writer *w, uint32_t *crc, struct sv_err *err)
+{
+	struct volumes_reader *stream = NULL;
+	int rc = volumes_reader_open(w->dirfd, w->m.stream, 0, &stream, err);
+	if (!rc)
+		rc = edges_crc(stream, w->codec, &w->frames, crc);
+	volumes_reader_destroy(stream);
+	if (rc && rc != SV_E_NOMEM)
+		sv_fail(err, rc, 0, w->part, "the stream of %s cannot be read back", w->part);
+	return rc;
+}
+
 static int write_index_end(struct image_writer *w, struct sv_err *err)
 {
 	const struct image_info *info = &w->m.info;
@@ -107,7 +120,9 @@ static int write_index_end(struct image_writer *w, struct sv_err *err)
 				  .n_runs = w->runs.n,
 				  .bytes = {info->bytes_data, info->bytes_zero, info->bytes_free,
 					    info->bytes_bad, info->bytes_absent}};
-	int rc = index_put_runs(w->index, RECORD_RUNS, &w->runs, err);
+	int rc = stored_edges(w, &foot.edges, err);
+	if (!rc)
+		rc = index_put_runs(w->index, RECORD_RUNS, &w->runs, err);
 	foot.table_at = index_writer_position(w->index);
 	if (!rc)
 		rc = index_put_table(w->index, &w->frames, &w->geometry, err);

@@ -325,7 +325,7 @@ void sample_check_image(const struct sample *s, const char *path)
 	sample_check_digests(s, r);
 	assert_int_equal(image_reader_frames(r), sample_frames(s));
 	assert_int_equal(sample_check_frames(s, r), 0);
-	must(image_check_files(r, no_difference, NULL, NULL, &err), &err);
+	must(image_check_files(r, IMAGE_CHECK_ALL, no_difference, NULL, NULL, &err), &err);
 	check_device(s, r);
 	const struct image_info *info = image_reader_info(r);
 	assert_int_equal(info->bytes_data, sv_runs_total(&s->runs, SV_RUN_DATA));

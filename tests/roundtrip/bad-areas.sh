@@ -10,13 +10,16 @@ requires mke2fs sfdisk jq
 work_dir bad-areas
 disk=$WORK/disk
 small_disk "$disk" 200
+head -c $((6 * MIB)) /dev/urandom >"$WORK/big.bin"
+echo "write $WORK/big.bin big.bin" | _debugfs "$WORK/vol"
+put_in "$WORK/vol" "$disk" "$SMALL_P1"
 
-# two bad places inside file data: one sector, and two sectors across the border of two blocks
-bmap() { debugfs -R "bmap /pieces.bin $1" "$WORK/vol" 2>/dev/null | tail -n 1; }
+# two bad places inside file data, behind what is read to find out what the volume is: one sector, and two across the border of two blocks
+bmap() { debugfs -R "bmap /big.bin $1" "$WORK/vol" 2>/dev/null | tail -n 1; }
 block=$(dumpe2fs -h "$WORK/vol" 2>/dev/null | awk -F: '/^Block size/ { print $2 + 0 }')
-one=$((SMALL_P1 + $(bmap 40) * block))
+one=$((SMALL_P1 + $(bmap 4000) * block))
 many=
-for i in $(seq 60 150); do
+for i in $(seq 4100 4110); do
 	[ "$(bmap $((i + 1)))" -ne $(($(bmap "$i") + 1)) ] || many=$((SMALL_P1 + $(bmap $((i + 1))) * block - 512))
 done
 [ -n "$many" ] || fail 'no two neighbours among the blocks of the file'

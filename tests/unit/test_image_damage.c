@@ -126,7 +126,7 @@ static void count_file(void *arg, const char *file, uint64_t start, uint64_t len
 static uint64_t files_found(struct image_reader *r)
 {
 	uint64_t n = 0;
-	int rc = image_check_files(r, count_file, NULL, &n, NULL);
+	int rc = image_check_files(r, IMAGE_CHECK_ALL, count_file, NULL, &n, NULL);
 	assert_int_equal(rc, n ? SV_E_DIFFERS : 0);
 	return n;
 }

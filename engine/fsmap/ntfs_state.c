@@ -71,10 +71,7 @@ int ntfs_volume_check(struct ntfs_vol *v)
 
 static bool all_ones(const uint8_t *buf, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (buf[i] != 0xff)
-			return false;
-	return true;
+	return len == 0 || (buf[0] == 0xff && memcmp(buf, buf + 1, len - 1) == 0);
 }
 
 /* ntfs-3g and Linux empty the log: all of it is 0xff then. */

@@ -217,6 +217,31 @@ static int take_identity(const char *root, const struct disk *d, struct disk_ide
 	return rc;
 }
 
+/* Does the device stay read-only without the kernel's soft flag? The flag is put back as it was. */
+static bool write_protected(const char *root, const char *kname)
+{
+	char node[SYSFS_KNAME + 8], path[SYSFS_PATH + 128];
+	sysfs_node(kname, node, sizeof(node));
+	snprintf(path, sizeof(path), "%s%s", root, node);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool protected = fd < 0;
+	if (fd >= 0 && ro_get(fd)) {
+		protected = !ro_set(fd, false) || ro_get(fd);
+		ro_set(fd, true);
+	}
+	if (fd >= 0)
+		close(fd);
+	return protected;
+}
+
+static int check_writable(const char *root, const struct disk *d, struct sv_err *err)
+{
+	if (!d->read_only || (!write_protected(root, d->kname) &&
+			      (!*d->parent || !write_protected(root, d->parent))))
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, d->path, "%s is write-protected", d->path);
+}
+
 int disk_check_target(const char *root, const struct disk *target, const struct disk *source,
 		      const char *store_kname, const char *confirm, struct disk_identity *identity,
 		      struct sv_err *err)
@@ -229,6 +254,8 @@ int disk_check_target(const char *root, const struct disk *target, const struct 
 	int rc = still_the_same(root, target, &now, err);
 	if (!rc)
 		rc = check_rules(root, &now, source, store_kname, err);
+	if (!rc)
+		rc = check_writable(root, &now, err);
 	if (!rc && confirm && !disk_confirm_matches(&now, confirm)) {
 		disk_confirm_id(&now, id, sizeof(id));
 		rc = sv_fail(err, SV_E_REFUSED, 0, now.path, "%s is %s, not %s", now.path, id,

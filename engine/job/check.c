@@ -64,9 +64,10 @@ int check_frames(struct sv_job *job, struct image_reader *reader, unsigned int t
 	int rc = walk_frames(job, reader, &sink, &check, threads, err);
 	if (!rc && check.damaged)
 		rc = sv_fail(err, SV_E_DIFFERS, 0, "image",
-			     "%llu of %llu frames of the image are damaged",
+			     "%llu of %llu frames of disk.img%s are damaged",
 			     (unsigned long long)check.damaged,
-			     (unsigned long long)image_reader_frames(reader));
+			     (unsigned long long)image_reader_frames(reader),
+			     image_reader_codec(reader)->extension);
 	return rc;
 }
 

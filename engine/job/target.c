@@ -48,6 +48,28 @@ static int check_not_in_image(const char *target, const char *image, struct sv_e
 	return 0;
 }
 
+/* Where partition `number` lies on a disk or disk file that has no node for it. */
+static int find_window(const char *path, uint32_t sector_size, int number, struct target *t,
+		       struct sv_err *err)
+{
+	struct blk_dev *dev = NULL;
+	struct layout *layout = NULL;
+	int rc = blk_file_open(path, 0, sector_size, 0, &dev, err);
+	if (!rc)
+		rc = layout_read(dev, &layout, err);
+	const struct layout_part *lp = rc ? NULL : layout_find(layout, number);
+	if (!rc && (!lp || lp->extended))
+		rc = sv_fail(err, SV_E_NOT_FOUND, 0, path, "%s has no partition %d to restore into",
+			     path, number);
+	if (!rc) {
+		t->window_start = lp->start;
+		t->window_len = lp->size;
+	}
+	layout_destroy(layout);
+	blk_close(dev);
+	return rc;
+}
+
 static int check_file_target(const struct sv_restore_params *params, uint64_t needed,
 			     uint32_t image_sector, struct target *t, struct sv_err *err)
 {
@@ -55,7 +77,13 @@ static int check_file_target(const struct sv_restore_params *params, uint64_t ne
 	t->sector_size = params->sector_size ? params->sector_size : image_sector;
 	if (stat(t->path, &st) == 0) {
 		int rc = check_not_in_image(t->path, params->image, err);
-		return rc ? rc : check_file(params, &st, t, err);
+		if (!rc)
+			rc = check_file(params, &st, t, err);
+		if (!rc && params->target_partition)
+			rc = find_window(t->path, t->sector_size, params->target_partition, t, err);
+		if (!rc && t->window_len)
+			t->size = t->window_len;
+		return rc;
 	}
 	if (errno != ENOENT)
 		return sv_fail(err, SV_E_NOT_FOUND, errno, t->path, "cannot look at %s", t->path);
@@ -73,27 +101,12 @@ static int find_part(const char *root, const struct disk *disk, int number, stru
 	size_t len = strlen(disk->kname);
 	bool digit = len && disk->kname[len - 1] >= '0' && disk->kname[len - 1] <= '9';
 	char path[160];
-	struct blk_dev *dev = NULL;
-	struct layout *layout = NULL;
 	struct sv_err ignored = {0};
 	snprintf(path, sizeof(path), "/dev/%s%s%d", disk->kname, digit ? "p" : "", number);
 	if (disk_find(root, path, part, &ignored) == 0)
 		return 0;
-	int rc = blk_file_open(disk->path, 0, 0, 0, &dev, err);
-	if (!rc)
-		rc = layout_read(dev, &layout, err);
-	const struct layout_part *lp = rc ? NULL : layout_find(layout, number);
-	if (!rc && (!lp || lp->extended))
-		rc = sv_fail(err, SV_E_NOT_FOUND, 0, disk->path,
-			     "%s has no partition %d to restore into", disk->path, number);
-	if (lp && !rc) {
-		*part = *disk;
-		t->window_start = lp->start;
-		t->window_len = lp->size;
-	}
-	layout_destroy(layout);
-	blk_close(dev);
-	return rc;
+	*part = *disk;
+	return find_window(disk->path, 0, number, t, err);
 }
 
 static int check_device_target(const struct sv_restore_params *params, const char *store,

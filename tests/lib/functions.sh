@@ -399,6 +399,7 @@ make_small_disk() {
 	requires jq python3 sfdisk dumpe2fs mke2fs mkfs.fat mcopy blkls
 	make_corpus "$WORK/corpus" 100
 	head -c 65536 /dev/urandom >"$WORK/unique"
+	head -c $((4 * MIB)) /dev/urandom >"$WORK/before"
 	truncate -s $((90 * MIB)) "$disk"
 	printf '%s\n' 'label: gpt' 'start=2MiB, size=20MiB, type=U, name="EFI system"' \
 		'size=24MiB, type=L, name=root' 'size=16MiB, type=L, name=data' 'size=8MiB, type=S' |
@@ -406,7 +407,8 @@ make_small_disk() {
 	list_partitions "$disk" 512 | while read -r n start size; do
 		make_fs "${SMALL_KINDS[n]}" "$WORK/volume" "$size" 512
 		fill_fs "${SMALL_KINDS[n]}" "$WORK/volume" "${states[n]}" "$WORK/corpus"
-		[ "$n" -ne 2 ] || echo "write $WORK/unique unique.bin" | _debugfs "$WORK/volume"
+		# far enough from the start not to be read by those who ask what the volume is
+		[ "$n" -ne 2 ] || printf 'write %s\n' "$WORK/before before.bin" "$WORK/unique unique.bin" | _debugfs "$WORK/volume"
 		put_in "$WORK/volume" "$disk" "$start"
 		free_extents "${SMALL_KINDS[n]}" "$WORK/volume" "$WORK/free.$n"
 		echo "$start $size $WORK/free.$n" >>"$WORK/oracle-parts"

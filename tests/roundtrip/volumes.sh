@@ -60,7 +60,7 @@ stored=$(stat -c %s "$WORK/one/disk.img.zst")
 small=$((stored / 1300))
 expect_rc 0 salvor save --preset fast --volume-size "$small" "$disk" "$WORK/many"
 [ "$(find "$WORK/many" -name 'disk.img.zst.*' | wc -l)" -gt 1000 ] || fail 'not a thousand volumes'
-first=$(find "$WORK/many" -name 'disk.img.zst.*' | LC_ALL=C sort | head -n 1)
+first=$(find "$WORK/many" -name 'disk.img.zst.*0' | LC_ALL=C sort | sed -n 1p)
 digits=${first##*.}
 shape "$WORK/many" "$small" "${#digits}"
 [ "${#digits}" -ge 4 ] || fail 'three digits for a thousand volumes'

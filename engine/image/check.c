@@ -22,13 +22,15 @@ struct check {
 	struct sv_sha256 *sha;
 	uint8_t *buf;
 	uint64_t differences;
+	char first[256]; /* the first file that differs */
 };
 
 static void differs(struct check *c, const char *file, const char *what)
 {
 	char sentence[400];
 	snprintf(sentence, sizeof(sentence), "%s %s", file, what);
-	c->differences++;
+	if (!c->differences++)
+		snprintf(c->first, sizeof(c->first), "%s", file);
 	c->found(c->arg, file, 0, 0, sentence);
 }
 
@@ -95,6 +97,14 @@ static int check_file(struct check *c, const struct manifest_file *f)
 	return 0;
 }
 
+/* Two texts of the same length: do they differ in nothing but the digest of the manifest? */
+static bool manifest_line_differs(const char *is, const char *want)
+{
+	const char *name = strstr(want, "  " NAME_MANIFEST "\n");
+	size_t digest = 2 * SV_SHA256_LEN, end = name ? (size_t)(name - want) : 0;
+	return end >= digest && !memcmp(is, want, end - digest) && !strcmp(is + end, want + end);
+}
+
 /* SHA256SUMS as the manifest and its digest say it must be. */
 static int check_sums(struct check *c)
 {
@@ -113,8 +123,11 @@ static int check_sums(struct check *c)
 	rc = store_read_file(c->r->dirfd, NAME_SUMS, MAX_JSON * 4, &is, &len, &ignored);
 	if (rc == SV_E_NOT_FOUND)
 		differs(c, NAME_SUMS, "is missing");
-	else if (rc != SV_E_NOMEM && (rc || len != strlen(want) || memcmp(is, want, len) != 0))
-		differs(c, NAME_SUMS, "does not fit: it or manifest.json was changed");
+	else if (rc != SV_E_NOMEM && (rc || len != strlen(want)))
+		differs(c, NAME_SUMS, "is not as it was stored");
+	else if (rc != SV_E_NOMEM && memcmp(is, want, len) != 0)
+		differs(c, manifest_line_differs(is, want) ? NAME_MANIFEST : NAME_SUMS,
+			"was changed: " NAME_SUMS " and " NAME_MANIFEST " do not fit each other");
 	free(is);
 	free(want);
 	return rc == SV_E_NOMEM ? rc : 0;
@@ -188,7 +201,7 @@ int image_check_files(struct image_reader *r, enum image_check_what what, image_
 		return sv_fail(err, rc, 0, r->path, "stopped by the user");
 	if (!rc && c.differences)
 		return sv_fail(err, SV_E_DIFFERS, 0, r->path,
-			       "%llu of the files of %s are not as they were stored",
-			       (unsigned long long)c.differences, r->path);
+			       "%s is damaged: %s is not as it was stored (%llu in all)", r->path,
+			       c.first, (unsigned long long)c.differences);
 	return rc;
 }

@@ -74,7 +74,10 @@ note 'a store that answers EFBIG'
 	expect_rc 0 salvor save --preset fast --no-verify "$disk" "$WORK/efbig"
 )
 [ "$(find "$WORK/efbig" -name 'disk.img.zst.*' | wc -l)" -ge 2 ] || fail 'no second volume was opened'
-whole "$WORK/efbig"
+# the limit also forbids the memory files that tables and volumes are looked at through, so here everything is read
+(cd "$WORK/efbig" && sha256sum --quiet -c SHA256SUMS) || fail 'sha256sum -c'
+cat "$WORK/efbig"/disk.img.zst* | zstd -dcq | cmp - "$disk" || fail 'the volumes do not give the disk'
+expect_rc 0 salvor verify "$WORK/efbig"
 
 note 'a missing volume is damage, not success'
 rm "$WORK/odd/disk.img.zst.001"

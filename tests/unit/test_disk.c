@@ -373,7 +373,10 @@ static void same_and_holds(void **state)
 									"x"));
 }
 
-/* A target that no rule forbids fails later: a made-up disk cannot be opened. */
+/* A target that no rule forbids fails at the last look: the node of a made-up disk is a plain file.
+ */
+#define LATER "not the disk any more"
+
 static void target(const char *node, const char *why)
 {
 	struct disk d;
@@ -381,24 +384,23 @@ static void target(const char *node, const char *why)
 	struct sv_err err = {0};
 	assert_int_equal(disk_find(top, node, &d, NULL), 0);
 	int rc = disk_check_target(top, &d, NULL, "", NULL, &id, &err);
-	if ((rc == SV_E_REFUSED) != (why && *why) || (why && !strstr(err.text, why)))
+	if (rc != SV_E_REFUSED || !strstr(err.text, why))
 		fail_msg("%s: %d %s", node, rc, err.text);
-	assert_int_not_equal(rc, 0);
 }
 
 static void boot_medium(void **state)
 {
 	(void)state;
-	target("/dev/sdb", NULL);
-	target("/dev/vda", NULL);
+	target("/dev/sdb", LATER);
+	target("/dev/vda", LATER);
 	target("/dev/sda", "in use: mounted on /home");
 	target("/dev/sda1", "in use: mounted on /boot/my efi");
 	target("/dev/sdc", "started from"); /* mounted there */
 	put("run/salvor/boot-medium", "/dev/sdb\n");
 	target("/dev/sdb", "started from");
-	target("/dev/vda", NULL);
+	target("/dev/vda", LATER);
 	put("run/salvor/boot-medium", "sda2\n"); /* a partition of it: the whole disk */
-	target("/dev/sdb", NULL);
+	target("/dev/sdb", LATER);
 	target("/dev/sda", "started from");
 	target("/dev/sda1", "started from");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# seeds.sh - small real filesystems as seeds of the fuzz targets
+# seeds.sh - small real filesystems and images as seeds of the fuzz targets
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # usage: seeds.sh FOLDER; the seeds of fuzz_X go to FOLDER/X/. A target whose seeds are there is left.
@@ -91,7 +91,38 @@ ntfs_seeds() {
 	ntfs_seed 512 512 4M pieces # whose $Bitmap has more than one cluster
 }
 
-for target in fat swap ntfs; do
+# FILE TARGET NAME FLAGS: the file becomes a seed, behind a byte of flags
+flagged() {
+	{ printf '%b' "$4" && cat "$1"; } >"$folder/$2/seed-$3"
+}
+
+samples=$here/../data/images
+
+manifest_seeds() {
+	cp "$samples/zstd/manifest.json" "$folder/manifest/seed-full"
+	sed 's/"role": "manifest"/"role": "identity"/' "$samples/zstd/manifest.json" >"$folder/manifest/seed-identity"
+}
+
+index_seeds() {
+	local image
+	for image in zstd xz bad-index; do
+		flagged "$samples/$image/disk.idx" index "$image" '\000'
+		flagged "$samples/$image/disk.idx" index "$image-sealed" '\001'
+	done
+}
+
+seektable_seeds() {
+	cp "$samples/zstd/disk.img.zst" "$folder/seektable/seed-whole"
+	cp "$samples/bad-frame/disk.img.zst" "$folder/seektable/seed-bad-frame"
+	tail -c 60 "$samples/zstd/disk.img.zst" >"$folder/seektable/seed-tail"
+}
+
+xzindex_seeds() {
+	flagged "$samples/xz/disk.img.xz" xzindex whole '\000'
+	flagged "$samples/xz/disk.img.xz" xzindex sealed '\001'
+}
+
+for target in fat swap ntfs manifest index seektable xzindex; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

@@ -130,7 +130,7 @@ static int read_block_size(struct ext_fs *fs)
 	fs->block_size = 1024u << log;
 	fs->ratio = 1;
 	if (fs->ro_compat & EXT_RO_BIGALLOC) {
-		if (cluster_log < log || cluster_log + 10 > MAX_CLUSTER_LOG)
+		if (cluster_log < log || cluster_log > MAX_CLUSTER_LOG - 10)
 			return fsmap_whole(fs->r, "its cluster size is out of range");
 		fs->ratio = 1u << (cluster_log - log);
 	}

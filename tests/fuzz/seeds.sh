@@ -122,7 +122,66 @@ xzindex_seeds() {
 	flagged "$samples/xz/disk.img.xz" xzindex sealed '\001'
 }
 
-for target in fat swap ntfs manifest index seektable xzindex; do
+# NUMBER OFFSET: a big endian number into the image
+poke() {
+	local hex
+	printf -v hex '%08x' "$1"
+	printf '%b' "\\x${hex:0:2}\\x${hex:2:2}\\x${hex:4:2}\\x${hex:6:2}" |
+		dd of=img bs=1 seek="$2" conv=notrunc status=none
+}
+
+# OPEN: a transaction with two bitmaps, written by debugfs, not replayed
+ext_dirty() {
+	local bitmap
+	bitmap=$(dumpe2fs img 2>/dev/null | awk '/Block bitmap at/ { print $4; exit }')
+	dd if=img bs=1024 skip="$bitmap" count=1 status=none >copy
+	cat copy copy >copies
+	printf '%s\njw -b %d,2 copies\njc\n' "$1" "$bitmap" >script
+	debugfs -w -f script img
+}
+
+# a fast commit: HEAD, ADD_RANGE of 7 blocks at 2000, TAIL
+ext_fast_commit() {
+	local journal last
+	journal=$(($(debugfs -R 'bmap <8> 0' img 2>/dev/null) * 1024))
+	last=$(($(dumpe2fs -h img 2>/dev/null | awk '/^Total journal blocks/ { print $4 }') - 256))
+	debugfs -w -R 'feature needs_recovery' img
+	poke $((0x20)) $((journal + 0x28))
+	printf '%b' '\x09\0\x08\0\0\0\0\0\x01\0\0\0\x01\0\x10\0\x0c\0\0\0\0\0\0\0\x07\0\0\0\xd0\x07\0\0' \
+		'\x08\0\x08\0\x01\0\0\0\0\0\0\0' |
+		dd of=img bs=1 seek=$((journal + last * 1024)) conv=notrunc status=none
+}
+
+# NAME SIZE MKFS-OPTION...
+ext_seed() {
+	local name=$1
+	blank "$2"
+	mke2fs -q -F -b 1024 -N 64 -d tree "${@:3}" img
+	case $name in
+	*-v[23]) ext_dirty "jo -c -v ${name: -1}" ;;
+	*-dirty) ext_dirty jo ;;
+	*-fast) ext_fast_commit ;;
+	esac
+	pack ext "$name" 512
+}
+
+ext_seeds() {
+	small_tree
+	ext_seed ext2 2M -t ext2
+	ext_seed ext2-groups 2M -t ext2 -g 512
+	ext_seed ext3-dirty 4M -t ext3 -J size=1
+	ext_seed ext4 4M -t ext4 -J size=1
+	ext_seed ext4-uninit 4M -t ext4 -J size=1 -O ^metadata_csum,uninit_bg -g 1024
+	ext_seed ext4-dirty 4M -t ext4 -J size=1 -O ^metadata_csum
+	ext_seed ext4-v2 4M -t ext4 -J size=1 -O ^metadata_csum,^64bit
+	ext_seed ext4-v3 4M -t ext4 -J size=1
+	ext_seed ext4-fast 4M -t ext4 -J size=1 -O ^metadata_csum,fast_commit
+	ext_seed ext4-meta-bg 4M -t ext4 -O ^has_journal,^metadata_csum,meta_bg,^resize_inode -g 256
+	ext_seed ext4-bigalloc 4M -t ext4 -J size=1 -O bigalloc,^metadata_csum -C 4096
+	ext_seed ext4-mmp 4M -t ext4 -O ^has_journal,mmp
+}
+
+for target in fat swap ext ntfs manifest index seektable xzindex; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

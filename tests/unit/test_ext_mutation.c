@@ -227,6 +227,7 @@ static void geometry(void **state)
 		super_change(CSUM, bad[i].off, bad[i].len, bad[i].value, bad[i].reason);
 	super_change(META_BG, 0x104, 4, 99, "first meta group");
 	super_change(BIGALLOC, 0x1c, 4, 31, "cluster size");
+	super_change(BIGALLOC, 0x1c, 4, 0xfffffffe, "cluster size");
 	super_change(BIGALLOC, 0x24, 4, 4096, "disagree");
 }
 

@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# dirty-ext4.sh - the map of an ext4 that was not shut down holds all that its journal will write
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# A mounted filesystem is copied in full flight. Only the ranges of the map go onto a file full of
+# 0xA5; replaying the journal there, by e2fsck and by the kernel, must give what it gives on the full
+# copy, and every file that was fsync'ed.
+# usage: dirty-ext4.sh [NAME]: only the variants whose name begins so
+set -eu -o pipefail
+only=${1:-}
+. "$(dirname "$0")/../lib/functions.sh"
+requires blockdev mke2fs e2fsck dumpe2fs python3
+requires_loop
+grep -qw ext4 /proc/filesystems || skip 'this kernel has no ext4'
+
+# a process elsewhere that copies the mount table would keep our filesystems alive after umount
+if [ -z "${OWN_MOUNTS:-}" ]; then
+	OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
+fi
+
+# runs last, when nothing is attached any more
+drop_ram() {
+	[ -n "$RAM" ] || return 0
+	! mountpoint -q "$RAM" || umount "$RAM"
+	rm -rf -- "${WORK:?}"
+}
+RAM=
+cleanup_fn drop_ram
+work_dir dirty-ext4
+
+size=$((48 * MIB))
+mnt=$WORK/mnt RAM=$WORK/ram
+mkdir "$mnt" "$RAM"
+# hundreds of fsyncs: not on this machine's disk
+mount -t tmpfs -o size=300M tmpfs "$RAM"
+
+# IMAGE OPTIONS: mount through a loop device, whose path goes to $LOOP; false when the kernel refuses
+mount_image() {
+	attach_loop "$1" 512
+	blockdev --setrw "$LOOP" # the flag of an earlier user of this device may have stayed
+	mount -t ext4 -o "$2" "$LOOP" "$mnt" 2>/dev/null && return 0
+	detach_loop "$LOOP"
+	return 1
+}
+
+umount_image() {
+	umount "$mnt"
+	detach_loop "$LOOP"
+}
+
+# DIR FIRST LAST: files of random data, each fsync'ed, their sums appended to $WORK/sums
+write_synced() {
+	local i
+	mkdir -p "$mnt/$1"
+	for ((i = $2; i <= $3; i++)); do
+		head -c $((i * 997 % 60000 + 1)) /dev/urandom >"$WORK/random"
+		dd if="$WORK/random" of="$mnt/$1/$i" bs=64k conv=fsync status=none
+		(cd "$mnt" && sha256sum "$1/$i") >>"$WORK/sums"
+	done
+}
+
+# what a running machine does: new files in the place of old ones, appends, renames, folders
+work_on() {
+	local i
+	write_synced new 1 20
+	rm -rf "${mnt:?}/old"
+	sync -f "$mnt"
+	write_synced newer 21 60
+	for ((i = 1; i <= 8; i++)); do
+		head -c 9000 /dev/urandom | dd of="$mnt/log" bs=9000 oflag=append conv=notrunc,fsync status=none
+	done
+	(cd "$mnt" && sha256sum log) >>"$WORK/sums"
+	truncate -s 300k "$mnt/holes"
+	dd if=/dev/urandom of="$mnt/holes" bs=4k count=1 seek=50 conv=notrunc,fsync status=none
+	(cd "$mnt" && sha256sum holes) >>"$WORK/sums"
+	fallocate -l 200k "$mnt/reserved" 2>/dev/null || truncate -s 200k "$mnt/reserved" # ext3
+	dd if=/dev/urandom of="$mnt/reserved" bs=4k count=3 seek=20 conv=notrunc,fsync status=none
+	(cd "$mnt" && sha256sum reserved) >>"$WORK/sums"
+	head -c 2M /dev/urandom >"$mnt/not-synced" # may be lost, must not disturb
+}
+
+# SOURCE TARGET: copy the ranges of the map
+copy_used() {
+	poison "$2" "$size"
+	salvor map --extents "$1" >"$WORK/extents" || fail 'no map'
+	python3 - "$1" "$2" "$WORK/extents" <<-'END'
+		import sys
+		with open(sys.argv[1], "rb") as src, open(sys.argv[2], "r+b") as dst:
+		    for line in open(sys.argv[3]):
+		        start, length = map(int, line.split())
+		        src.seek(start)
+		        dst.seek(start)
+		        dst.write(src.read(length))
+	END
+}
+
+# IMAGE: bytes that the descriptors on their places say are used
+raw_used() {
+	dumpe2fs "$1" 2>/dev/null | awk -v size="$size" '/^Block size:/ { unit = $3 } /^Cluster size:/ { unit = $3 }
+		/^  [0-9]+ free (blocks|clusters),/ { n += $1 } END { print size - n * unit }'
+}
+
+# more than is used on its place already, and yet not the whole volume
+check_map() {
+	local used raw
+	used=$(awk '{ n += $2 } END { print n }' "$WORK/extents")
+	raw=$(raw_used "$1" || true)
+	note "raw $raw, map $used of $size bytes"
+	[ "$used" -lt "$size" ] || fail 'the volume was taken whole'
+	[ "$used" -gt "$((raw + MIB))" ] || fail 'the journal added nothing: the test is blunt'
+}
+
+# IMAGE: e2fsck replays and repairs; its words and the files afterwards
+replay() {
+	local rc=0
+	e2fsck -fy "$1" 2>"$WORK/fsck.err" | sed "s|$1|IMAGE|g" || rc=$?
+	[ "$rc" -le 1 ] || fail "e2fsck ends with $rc"
+}
+
+# IMAGE MOUNT-OPTIONS OUT: which of the fsync'ed files are there as they were written
+files_of() {
+	mount_image "$1" "$2" || fail "cannot mount $1"
+	(cd "$mnt" && sha256sum -c "$WORK/sums" 2>/dev/null) | grep ': OK$' >"$3" || true
+	umount_image
+}
+
+# WHO MKFS-OPTIONS MOUNT-OPTIONS FULL PART: a replay must bring the same files back on both. Those are
+# all; only e2fsck loses fast commits by itself (1.47.0 with 1 KiB blocks does)
+check_files() {
+	local n
+	files_of "$4" "$3" "$WORK/ok.full"
+	files_of "$5" "$3" "$WORK/ok.part"
+	n=$(wc -l <"$WORK/ok.full")
+	note "replayed by $1: $n of $(wc -l <"$WORK/sums") fsync'ed files"
+	[ "$n" -eq "$(wc -l <"$WORK/sums")" ] || [[ $1 == e2fsck && $2 == *fast_commit* ]] ||
+		fail "the full copy lost files: the test is wrong"
+	diff "$WORK/ok.full" "$WORK/ok.part" || fail "fsync'ed files are lost that the full copy has"
+	e2fsck -fn "$5" >"$WORK/fsck.part" 2>&1 || true
+	e2fsck -fn "$4" >"$WORK/fsck.full" 2>&1 || true
+	diff <(sed "s|$4|IMAGE|g" "$WORK/fsck.full") <(sed "s|$5|IMAGE|g" "$WORK/fsck.part") ||
+		fail "e2fsck finds something else than on the full copy after $1"
+}
+
+# the kernel wrote some, so that the map had to find them
+check_fast_commits() {
+	local n
+	n=$(awk '/ commits$/ { print $1; exit }' "/proc/fs/ext4/${LOOP##*/}/fc_info")
+	note "$n fast commits"
+	[ "$n" -gt 0 ] || fail 'no fast commits: the test is blunt'
+}
+
+# NAME MKFS-OPTIONS MOUNT-OPTIONS
+variant() {
+	local name=$1 dirty=$RAM/dirty.img
+	[[ $name == "$only"* ]] || return 0
+	note "$name"
+	rm -f "$RAM"/*.img "$WORK/sums"
+	truncate -s "$size" "$RAM/live.img"
+	# shellcheck disable=SC2086 # a list of options
+	mke2fs -q -F $2 "$RAM/live.img" || fail "mke2fs $2"
+	mount_image "$RAM/live.img" "commit=600,$3" || {
+		note "left out: this kernel does not mount ext4 $2 with $3"
+		return 0
+	}
+	mkdir "$mnt/old"
+	head -c 12M /dev/urandom | split -b 50000 - "$mnt/old/"
+	umount_image
+	mount_image "$RAM/live.img" "commit=600,$3" || fail "cannot mount it again"
+	work_on
+	[[ $2 != *fast_commit* ]] || check_fast_commits
+	cp --sparse=always "$RAM/live.img" "$dirty"
+	umount_image
+	dumpe2fs -h "$dirty" 2>/dev/null | grep -q needs_recovery || fail 'the copy is not dirty'
+
+	copy_used "$dirty" "$RAM/part.img"
+	check_map "$dirty"
+	cp --sparse=always "$dirty" "$RAM/full.img"
+	replay "$RAM/full.img" >"$WORK/fsck.full"
+	replay "$RAM/part.img" >"$WORK/fsck.part"
+	diff "$WORK/fsck.full" "$WORK/fsck.part" || fail 'e2fsck says something else than of the full copy'
+	check_files e2fsck "$2" ro "$RAM/full.img" "$RAM/part.img"
+
+	copy_used "$dirty" "$RAM/part.img"
+	check_files kernel "$2" commit=600 "$dirty" "$RAM/part.img"
+}
+
+variant 'ext4, 4 KiB' '-t ext4 -b 4096' data=ordered
+variant 'ext4, 1 KiB, small journal' '-t ext4 -b 1024 -J size=1' data=ordered
+variant 'data=journal' '-t ext4 -b 4096' data=journal
+variant 'data=writeback' '-t ext4 -b 1024' data=writeback
+variant 'fast commits' '-t ext4 -b 4096 -O fast_commit' data=ordered
+variant 'fast commits, 1 KiB' '-t ext4 -b 1024 -O fast_commit' data=ordered
+variant 'bigalloc' '-t ext4 -b 4096 -O bigalloc -C 16384' data=ordered
+variant 'without 64bit and checksums' '-t ext4 -b 1024 -O ^64bit,^metadata_csum' data=ordered
+variant 'checksums of descriptors' '-t ext4 -b 1024 -O ^metadata_csum,uninit_bg' data=ordered
+variant 'without flex_bg' '-t ext4 -b 1024 -O ^flex_bg' data=ordered
+variant 'old journal checksums' '-t ext4 -b 4096 -O ^metadata_csum' journal_checksum
+variant 'asynchronous commits' '-t ext4 -b 4096' journal_async_commit,data=writeback
+variant 'ext3' '-t ext3 -b 1024' data=ordered
+variant 'meta_bg' '-t ext4 -b 1024 -O meta_bg,^resize_inode -g 1024 -N 4096' data=ordered
+variant 'orphan file, inline data' '-t ext4 -b 4096 -O orphan_file,inline_data' data=ordered

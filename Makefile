@@ -34,7 +34,7 @@ FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # what the runner starts; a matrix cell is a command line, hence the quotes
 LINT_TESTS := $(sort $(wildcard tests/check-*.sh))
-ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
+ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh tests/roundtrip/dirty-ext4.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
 MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 swap
 MATRIX     := $(if $(wildcard tests/roundtrip/matrix.sh),$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),"tests/roundtrip/matrix.sh $t $s $f"))))
 RUN        := BUILD=$(BUILD) tests/run.sh
@@ -43,7 +43,7 @@ AGAIN      := $(MAKE) --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check check-all unit check-unit check-roundtrip check-matrix check-asan check-ubsan check-tsan \
+.PHONY: all help deps check check-all check-dirty unit check-unit check-roundtrip check-matrix check-asan check-ubsan check-tsan \
 	lint lint-deep format demo bench fuzz fuzzers coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
@@ -156,6 +156,10 @@ check-roundtrip: all
 ## check-matrix: {gpt, msdos, none} x {512, 4096} x every filesystem x {empty, full, fragmented}
 check-matrix: all
 	$(Q)$(RUN) $(MATRIX)
+
+## check-dirty: copies of a mounted ext4, restored and replayed: no fsync'ed file lost
+check-dirty: all
+	$(Q)$(RUN) tests/roundtrip/dirty-ext4.sh
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer
 

@@ -351,7 +351,8 @@ static void write_protection(void **state)
 	assert_int_equal(reopen(&id), 0);
 	assert_false(flag_of(&l));
 	assert_true(stack(&l, true, &ro) >= 0); /* a switch that no ioctl can move */
-	assert_int_equal(target(&ro, &id, &err), SV_E_REFUSED); /* known before anything is opened */
+	assert_int_equal(target(&ro, &id, &err),
+			 SV_E_REFUSED); /* known before anything is opened */
 	assert_non_null(strstr(err.text, "write-protected"));
 	assert_int_equal(ioctl(ro.fd, LOOP_CLR_FD), 0);
 	close(ro.fd);

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
-requires zstd xz sha256sum
+requires zstd xz sha256sum python3
 work_dir samples
 samples=$TOP/tests/data/images
 read -r want _ <"$samples/sample.raw.sha256"
@@ -20,6 +20,7 @@ for image in zstd xz volumes; do
 	expect_rc 0 "$SALVOR" verify "$samples/$image"
 	same_disk "$samples/$image" 0
 	expect_rc 0 "$SALVOR" show "$samples/$image"
+	"$TOP/tests/lib/read-image.py" "$samples/$image" || fail "$image is not as specified"
 done
 for image in zstd volumes; do
 	[ "$(cat "$samples/$image"/disk.img.zst* | zstd -dcq | sha256sum | cut -d ' ' -f 1)" = "$want" ] ||
@@ -27,6 +28,14 @@ for image in zstd volumes; do
 done
 [ "$(xz -dc "$samples/xz/disk.img.xz" | sha256sum | cut -d ' ' -f 1)" = "$want" ] ||
 	fail 'xz -dc gives another disk'
+
+note 'what is written today is as docs/image-format.md has it'
+head -c 3000000 /dev/urandom >"$WORK/new.raw"
+truncate -s 9M "$WORK/new.raw"
+expect_rc 0 "$SALVOR" save --preset fast "$WORK/new.raw" "$WORK/new"
+"$TOP/tests/lib/read-image.py" "$WORK/new" || fail 'a new .zst image is not as specified'
+expect_rc 0 "$SALVOR" save --codec xz --level 0 "$WORK/new.raw" "$WORK/new-xz"
+"$TOP/tests/lib/read-image.py" "$WORK/new-xz" || fail 'a new .xz image is not as specified'
 
 note 'of a newer version: 13, and never written anywhere'
 expect_rc 13 "$SALVOR" verify "$samples/newer"

@@ -122,6 +122,8 @@ attach_loop() {
 	local file=$1 sector=$2
 	shift 2
 	LOOP=$(losetup -f --show --sector-size "$sector" "$@" -- "$file")
+	# a loop device keeps the soft read-only flag that a killed test set on it for another file
+	blockdev --setrw "$LOOP" || true
 }
 
 detach_loop() { losetup -d "$1"; }

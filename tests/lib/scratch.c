@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <sched.h>
 #include <stdio.h>
@@ -57,7 +58,9 @@ static int configure_loop(int control, int backing, uint32_t sector_size, char p
 		int fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			return -1;
-		if (ioctl(fd, LOOP_CONFIGURE, &config) == 0)
+		/* the soft read-only flag of an earlier user outlives its file */
+		int writable = 0;
+		if (ioctl(fd, LOOP_CONFIGURE, &config) == 0 && ioctl(fd, BLKROSET, &writable) == 0)
 			return fd;
 		close(fd);
 		if (errno != EBUSY)

@@ -54,8 +54,11 @@ bool table_disk_make(struct table_disk *f, uint64_t size, uint32_t ss)
 	snprintf(cmd, sizeof(cmd), "losetup -f --show --sector-size %u %s 2>/dev/null", ss,
 		 f->file);
 	table_read_line(cmd, f->node, sizeof(f->node));
-	if (*f->node)
+	if (*f->node) {
+		/* the soft read-only flag of an earlier user outlives its file */
+		table_sh("blockdev --setrw %s", f->node);
 		return true;
+	}
 	unlink(f->file);
 	print_message("no loop device: 4096 byte sectors not tested\n");
 	return false;

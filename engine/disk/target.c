@@ -217,27 +217,48 @@ static int take_identity(const char *root, const struct disk *d, struct disk_ide
 	return rc;
 }
 
-/* Does the device stay read-only without the kernel's soft flag? The flag is put back as it was. */
-static bool write_protected(const char *root, const char *kname)
+/* One device whose soft flag is off for a moment. */
+struct flag_off {
+	int fd;
+	bool was_on;
+};
+
+static struct flag_off flag_off(const char *root, const char *kname)
 {
 	char node[SYSFS_KNAME + 8], path[SYSFS_PATH + 128];
+	struct flag_off f = {.fd = -1};
+	if (!*kname)
+		return f;
 	sysfs_node(kname, node, sizeof(node));
 	snprintf(path, sizeof(path), "%s%s", root, node);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool protected = fd < 0;
-	if (fd >= 0 && ro_get(fd)) {
-		protected = !ro_set(fd, false) || ro_get(fd);
-		ro_set(fd, true);
-	}
-	if (fd >= 0)
-		close(fd);
-	return protected;
+	f.fd = open(path, O_RDONLY | O_CLOEXEC);
+	f.was_on = f.fd >= 0 && ro_get(f.fd);
+	if (f.was_on)
+		ro_set(f.fd, false);
+	return f;
 }
 
+/* A device that stayed read-only has a flag of its own: the soft one would only outlive it. */
+static bool flag_put_back(struct flag_off *f)
+{
+	bool stayed = f->fd >= 0 && ro_get(f->fd);
+	if (f->was_on && !stayed)
+		ro_set(f->fd, true);
+	if (f->fd >= 0)
+		close(f->fd);
+	return stayed;
+}
+
+/* Does it stay read-only without the kernel's soft flag? A partition is read-only with its disk. */
 static int check_writable(const char *root, const struct disk *d, struct sv_err *err)
 {
-	if (!d->read_only || (!write_protected(root, d->kname) &&
-			      (!*d->parent || !write_protected(root, d->parent))))
+	if (!d->read_only)
+		return 0;
+	struct flag_off disk = flag_off(root, d->parent), own = flag_off(root, d->kname);
+	bool protected = own.fd < 0;
+	protected |= flag_put_back(&own);
+	protected |= flag_put_back(&disk);
+	if (!protected)
 		return 0;
 	return sv_fail(err, SV_E_REFUSED, 0, d->path, "%s is write-protected", d->path);
 }

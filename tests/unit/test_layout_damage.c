@@ -301,8 +301,8 @@ static void parse_alone(struct blk_dev *mem)
 /* random changes of table sectors, the checksums put right half of the time */
 static void mutate(struct blk_dev *mem, int rounds)
 {
-	uint8_t *d = blk_mem_data(mem), *keep = malloc(mem->size);
-	memcpy(keep, d, mem->size);
+	uint8_t *d = blk_mem_data(mem), *keep = malloc(2 * SV_MIB);
+	memcpy(keep, d, 2 * SV_MIB);
 	for (int i = 0; i < rounds; i++) {
 		static const uint32_t ends[] = {446, 512, 512, 1024};
 		for (uint32_t k = 0, n = 1 + rnd(6); k < n; k++) {
@@ -319,7 +319,7 @@ static void mutate(struct blk_dev *mem, int rounds)
 			else if (len >= 92 && len <= 512)
 				table_seal(d + 512);
 		}
-		if (i % 20)
+		if (i % 50)
 			parse_alone(mem);
 		else
 			layout_destroy(read_checked(mem));

@@ -412,6 +412,45 @@ static void test_record0(void **state)
 	blk_close(img.dev);
 }
 
+/* Fields of the non-resident DATA of a record, each of which alone must be refused. */
+static void test_stream_fields(void **state)
+{
+	static const struct {
+		uint32_t record, field;
+		uint64_t value;
+		const char *reason;
+	} cases[] = {
+		{6, 56, 100, "$Bitmap is too short"},
+		{6, 48, 1u << 20, "sizes of $Bitmap contradict"},
+		{6, 24, 5, "run list of $Bitmap is damaged"},
+		{6, 16, 1, "$Bitmap is not where it should be"},
+		{2, 56, 100, "log is too short"},
+		{1, 24, 9, "run list of MFT record 1 is damaged"},
+	};
+	(void)state;
+	make_small();
+	for (size_t i = 0; i < SV_ARRAY(cases); i++) {
+		struct ntfs_image img = load_image();
+		uint8_t *rec = ntfs_image_open(&img, cases[i].record);
+		put_le64(ntfs_image_attr(&img, rec, 0x80, "") + cases[i].field, cases[i].value);
+		ntfs_image_close(&img, cases[i].record);
+		expect_whole(&img, cases[i].reason);
+		blk_close(img.dev);
+	}
+	struct ntfs_image img = load_image();
+	uint8_t *rec = ntfs_image_open(&img, 6);
+	put_le16(ntfs_image_attr(&img, rec, 0x80, "") + 12, 0x8000);
+	ntfs_image_close(&img, 6);
+	expect_whole(&img, "sparse");
+	rec = ntfs_image_open(&img, 6);
+	uint8_t *attr = ntfs_image_attr(&img, rec, 0x80, "");
+	put_le16(attr + 12, 0);
+	attr[get_le16(attr + 32)] &= 15; /* a run without a place */
+	ntfs_image_close(&img, 6);
+	expect_whole(&img, "$Bitmap has a hole");
+	blk_close(img.dev);
+}
+
 /* Whatever cluster in use loses its bit: it is noticed. */
 static void test_lost_bits(void **state)
 {
@@ -499,6 +538,7 @@ int main(void)
 		cmocka_unit_test(test_hiberfil),
 		cmocka_unit_test(test_hiberfil_elsewhere),
 		cmocka_unit_test(test_record0),
+		cmocka_unit_test(test_stream_fields),
 		cmocka_unit_test(test_lost_bits),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_unreadable),

@@ -185,6 +185,13 @@ void cli_json_error(int code, const struct sv_err *err);
 /* What is on a disk, for map and the plan of a save. */
 json_t *cli_json_map(const char *type, const struct sv_map *map);
 void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err);
+/* Only size, table and partitions. */
+void cli_print_disk_content(FILE *out, const struct sv_map *map, struct sv_err *err);
+#define CLI_WARNING_TEXT 320
+/* What is wrong with the disk's table, sentence by sentence; NULL after the last. Returns text. */
+const char *cli_map_warning(const struct sv_map *map, size_t i, char text[CLI_WARNING_TEXT]);
+/* "salvor: warning: SENTENCE." on stderr. */
+void cli_say_warning(const char *sentence);
 
 /* One disk of the machine. */
 json_t *cli_json_disk(const struct disk *disk);

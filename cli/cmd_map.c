@@ -18,6 +18,10 @@ static int print_extents(const struct sv_map *map, struct sv_err *err)
 
 static int print_map(const struct cli_args *args, const struct sv_map *map, struct sv_err *err)
 {
+	char text[CLI_WARNING_TEXT];
+	/* the document and the list have no place for it */
+	for (size_t i = 0; (args->extents || args->json) && cli_map_warning(map, i, text); i++)
+		cli_say_warning(text);
 	if (args->extents)
 		return print_extents(map, err);
 	if (args->json)

@@ -74,6 +74,20 @@ static void plan_to(const struct cli_args *args)
 			       : "What is written is read back.");
 }
 
+/* What the target holds now: a part of it, or all, is lost. */
+static void plan_lost(const struct cli_args *args)
+{
+	struct sv_map_params params = {
+		.root = args->root, .source = args->words[1], .sector_size = args->sector_size};
+	struct sv_map *map = NULL;
+	struct sv_err ignored = {0};
+	if (sv_map_read(&params, &map, &ignored))
+		return; /* new, or not to be looked at: the job's checks tell */
+	fputs("On it now: ", stdout);
+	cli_print_disk_content(stdout, map, &ignored);
+	sv_map_destroy(map);
+}
+
 static void plan(const struct cli_args *args, const struct sv_map *map)
 {
 	struct image_reader *reader = NULL;
@@ -83,6 +97,7 @@ static void plan(const struct cli_args *args, const struct sv_map *map)
 		return; /* the job says why */
 	plan_from(args, image_reader_info(reader));
 	plan_to(args);
+	plan_lost(args);
 	image_reader_close(reader);
 }
 

@@ -79,10 +79,25 @@ static void print_reasons(FILE *out, const struct sv_map *map)
 	}
 }
 
-void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err)
+const char *cli_map_warning(const struct sv_map *map, size_t i, char text[CLI_WARNING_TEXT])
 {
-	static const char *const heads[] = {"No", "Start", "Size", "To read", "Type", "Label", ""};
-	char size[2 * CLI_SIZE_TEXT], used[CLI_SIZE_TEXT];
+	bool dead = map->primary_gpt_dead, doubt = *map->doubt;
+	if (dead && i == 0)
+		snprintf(text, CLI_WARNING_TEXT,
+			 "the primary GPT is unusable; the partitions are those of its backup");
+	else if (doubt && i == (dead ? 1 : 0))
+		snprintf(text, CLI_WARNING_TEXT,
+			 "the partition table is not trusted, so everything is read: %s",
+			 map->doubt);
+	else
+		return NULL;
+	return text;
+}
+
+void cli_print_disk_content(FILE *out, const struct sv_map *map, struct sv_err *err)
+{
+	static const char *const heads[] = {"No", "Start", "Size", "Used", "Type", "Label", "Map"};
+	char size[2 * CLI_SIZE_TEXT];
 	cli_put(out, map->source);
 	fprintf(out, ": %s, sectors of %u bytes, table: ", cli_size_both(size, map->size),
 		map->sector_size);
@@ -96,13 +111,16 @@ void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err)
 			add_row(table, &map->parts[i]);
 		cli_table_print(table, out, 2, err);
 	}
+}
+
+void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err)
+{
+	char used[CLI_SIZE_TEXT], size[CLI_SIZE_TEXT], text[CLI_WARNING_TEXT];
+	cli_print_disk_content(out, map, err);
 	print_reasons(out, map);
-	if (map->primary_gpt_dead)
-		fputs("The primary GPT is unusable; the partitions are those of its backup.\n",
-		      out);
-	if (*map->doubt) {
-		fputs("The table is not trusted, so everything is read: ", out);
-		cli_put(out, map->doubt);
+	for (size_t i = 0; cli_map_warning(map, i, text); i++) {
+		fputs("Warning: ", out);
+		cli_put(out, text);
 		fputs(".\n", out);
 	}
 	fprintf(out, "To be read: %s of %s.\n", cli_size(used, map->used),

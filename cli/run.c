@@ -94,6 +94,15 @@ static json_t *message_line(const char *type, const struct sv_event *event)
 	return line;
 }
 
+static void json_map_warnings(struct run *run, const struct sv_map *map)
+{
+	char text[CLI_WARNING_TEXT];
+	for (size_t i = 0; map && cli_map_warning(map, i, text); i++)
+		emit(run, message_line("warning", &(struct sv_event){.kind = SV_EVENT_WARNING,
+								     .sentence = text,
+								     .object = map->source}));
+}
+
 static void json_event(struct run *run, const struct sv_event *event)
 {
 	switch (event->kind) {
@@ -103,6 +112,7 @@ static void json_event(struct run *run, const struct sv_event *event)
 	case SV_EVENT_PLAN:
 		if (run->ops->plan_json && !run->ops->plan_early)
 			emit(run, run->ops->plan_json(run->args, event->map));
+		json_map_warnings(run, event->map);
 		break;
 	case SV_EVENT_WARNING:
 		emit(run, message_line("warning", event));
@@ -157,6 +167,17 @@ static bool wants_plan(const struct cli_args *args)
 	return args->dry_run || args->verbose;
 }
 
+static void human_plan(struct run *run, const struct sv_map *map)
+{
+	char text[CLI_WARNING_TEXT];
+	if (run->ops->plan && !run->ops->plan_early && wants_plan(run->args))
+		run->ops->plan(run->args, map);
+	else
+		for (size_t i = 0; map && cli_map_warning(map, i, text); i++)
+			cli_say_warning(text);
+	fflush(stdout);
+}
+
 static void human_event(struct run *run, const struct sv_event *event)
 {
 	char size[CLI_SIZE_TEXT];
@@ -168,12 +189,10 @@ static void human_event(struct run *run, const struct sv_event *event)
 				cli_size(size, event->resumed_from));
 		break;
 	case SV_EVENT_PLAN:
-		if (run->ops->plan && !run->ops->plan_early && wants_plan(run->args))
-			run->ops->plan(run->args, event->map);
-		fflush(stdout);
+		human_plan(run, event->map);
 		break;
 	case SV_EVENT_WARNING:
-		say("warning: ", event->sentence);
+		cli_say_warning(event->sentence);
 		break;
 	case SV_EVENT_BAD:
 		say_bad(run, event);

@@ -109,13 +109,23 @@ void cli_put(FILE *out, const char *text)
 	free(clean);
 }
 
-void cli_say_error(const char *sentence)
+static void say(const char *kind, const char *sentence)
 {
 	size_t len = strlen(sentence);
 	fflush(stdout);
-	fputs("salvor: ", stderr);
+	fprintf(stderr, "salvor: %s", kind);
 	cli_put(stderr, sentence);
 	fputs(len && strchr(".!?", sentence[len - 1]) ? "\n" : ".\n", stderr);
+}
+
+void cli_say_error(const char *sentence)
+{
+	say("", sentence);
+}
+
+void cli_say_warning(const char *sentence)
+{
+	say("warning: ", sentence);
 }
 
 struct cli_table {

@@ -166,6 +166,7 @@ same_code 6 save "$disk" "$img"
 same_code 5 save "$disk" "$WORK/y" --partitions 2
 same_code 5 save "$WORK/nothing" "$WORK/y"
 same_code 0 restore "$img" "$WORK/target" --confirm-erase "$SMALL_SIZE"
+grep -q '^On it now: ' "$WORK/plan" || fail 'the plan of a restore does not show what is lost'
 same_code 6 restore "$img" "$WORK/target"
 same_code 6 restore "$img" "$WORK/target" --confirm-erase wrong
 same_code 6 restore "$img" "$WORK/target" --confirm-erase "$SMALL_SIZE" --sector-size 4096
@@ -246,6 +247,20 @@ expect_rc 0 salvor list "$WORK/store"
 grep -q '^img .*complete, verified' "$WORK/out" || fail "list: $(cat "$WORK/out")"
 expect_rc 0 salvor --version
 grep -qE '^salvor [0-9]+\.[0-9]+\.[0-9]+$' "$WORK/out" || fail 'version'
+
+note 'a table in doubt is told'
+cp "$disk" "$WORK/dead"
+head -c $((33 * 512)) /dev/zero | dd of="$WORK/dead" bs=512 seek=1 conv=notrunc status=none
+for form in --json --extents; do
+	expect_rc 0 salvor map "$WORK/dead" "$form"
+	expect_said 'salvor: warning: the primary GPT is unusable'
+done
+expect_rc 0 salvor save "$WORK/dead" "$WORK/dead-image"
+expect_said 'salvor: warning: the primary GPT is unusable'
+expect_rc 0 salvor save "$WORK/dead" "$WORK/dead-image2" --json
+json_lines 0
+jq -e -s 'any(.[]; .type == "warning" and (.message | contains("primary GPT")))' "$WORK/out" >/dev/null ||
+	fail "no warning line: $(cat "$WORK/out")"
 
 note 'labels cannot command a terminal'
 mke2fs -q -F -t ext4 -L $'\e[2Jevil' "$WORK/evil" 8M >/dev/null

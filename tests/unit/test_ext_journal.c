@@ -18,24 +18,30 @@
 #include <string.h>
 
 #define FILES	   120
+#define GROUPS	   5
 #define BS	   1024
-#define SIZE	   (24 * SV_MIB)
+#define SIZE	   (40 * SV_MIB)
 #define JBD2_MAGIC 0xc03b3998u
 
 static char *dir;
 
-/* Journals as debugfs writes them: every format of tags. */
+/* Journals as debugfs writes them: every format of tags, and the journal's features that make it.
+ * Version 2 and 3 checksums exist only beside metadata_csum. */
 static const struct format {
 	const char *name, *mkfs, *open;
+	uint32_t incompat;
 } formats[] = {
-	{"32bit", "-O ^64bit,^metadata_csum", "jo"},
-	{"32bit-v2", "-O ^64bit,^metadata_csum", "jo -c -v 2"},
-	{"32bit-v3", "-O ^64bit,^metadata_csum", "jo -c -v 3"},
-	{"64bit", "-O 64bit,^metadata_csum", "jo"},
-	{"64bit-v2", "-O 64bit,^metadata_csum", "jo -c -v 2"},
-	{"64bit-v3", "-O 64bit,^metadata_csum", "jo -c -v 3"},
-	{"csum-v3", "-O 64bit,metadata_csum", "jo -c -v 3"},
-	{"uninit-v2", "-O ^64bit,^metadata_csum,uninit_bg", "jo -c -v 2"},
+	{"32bit", "-O ^64bit,^metadata_csum", "jo", 0},
+	{"64bit", "-O 64bit,^metadata_csum", "jo", 2},
+	{"32bit-v1", "-O ^64bit,^metadata_csum", "jo -c", 0},
+	{"64bit-v1", "-O 64bit,^metadata_csum", "jo -c", 2},
+	{"uninit", "-O ^64bit,^metadata_csum,uninit_bg", "jo", 0},
+	{"32bit-csum", "-O ^64bit,metadata_csum", "jo", 0},
+	{"64bit-csum", "-O 64bit,metadata_csum", "jo", 2},
+	{"32bit-csum-v2", "-O ^64bit,metadata_csum", "jo -c -v 2", 8},
+	{"64bit-csum-v2", "-O 64bit,metadata_csum", "jo -c -v 2", 0xa},
+	{"32bit-csum-v3", "-O ^64bit,metadata_csum", "jo -c -v 3", 0x10},
+	{"64bit-csum-v3", "-O 64bit,metadata_csum", "jo -c -v 3", 0x12},
 };
 
 /* ---- an image in memory ---- */
@@ -43,8 +49,8 @@ static const struct format {
 struct image {
 	struct blk_dev *mem;
 	uint8_t *data;
-	uint64_t bitmap[3]; /* block of each group's block bitmap */
-	uint64_t journal;   /* its first block; it lies in one piece */
+	uint64_t bitmap[GROUPS]; /* block of each group's block bitmap */
+	uint64_t journal;	 /* its first block; it lies in one piece */
 	uint32_t maxlen;
 };
 
@@ -89,7 +95,7 @@ static void load(struct image *im)
 	blk_close(file);
 	const uint8_t *sb = im->data + 1024;
 	size_t desc_size = get_le32(sb + 0x60) & 0x80 ? get_le16(sb + 0xfe) : 32;
-	for (size_t g = 0; g < 3; g++)
+	for (size_t g = 0; g < GROUPS; g++)
 		im->bitmap[g] = get_le32(im->data + 2048 + g * desc_size);
 	im->journal = bmap(0);
 	im->maxlen = get_be32(im->data + im->journal * BS + 0x10);
@@ -148,16 +154,19 @@ static void expect_whole(struct image *im, const char *reason)
 	fsmap_destroy(map);
 }
 
-/* The used set must be what dumpe2fs says of the file, and `more`, and nothing else. */
+/* The used set must be what dumpe2fs says of the file, and `more` (partly new), and nothing else.
+ */
 static void expect_union(struct image *im, const char *name, const struct sv_extents *more)
 {
-	struct sv_extents raw = {0}, want = {0};
+	struct sv_extents raw = {0}, want = {0}, news = {0};
 	struct fsmap *map = map_of(im);
 	if (map->state != FSMAP_UNION)
 		fail_msg("%s: %s: %s", name, fsmap_state_name(map->state), map->reason);
 	assert_non_null(strstr(map->reason, "not shut down cleanly"));
 	ext_oracle_used(path_of("image"), map->size, &raw);
 	assert_int_equal(sv_extents_union(&want, &raw, more), 0);
+	assert_int_equal(sv_extents_subtract(&news, more, &raw), 0);
+	assert_true(!more->n == !news.n);
 	for (size_t i = 0; i < want.n || i < map->used.n; i++) {
 		struct sv_extent a = i < want.n ? want.v[i] : (struct sv_extent){0};
 		struct sv_extent b = i < map->used.n ? map->used.v[i] : (struct sv_extent){0};
@@ -168,6 +177,7 @@ static void expect_union(struct image *im, const char *name, const struct sv_ext
 	}
 	sv_extents_clear(&raw);
 	sv_extents_clear(&want);
+	sv_extents_clear(&news);
 	fsmap_destroy(map);
 }
 
@@ -183,7 +193,7 @@ static void set_bits(uint8_t *bitmap, unsigned int group, unsigned int first, un
 	assert_int_equal(sv_extents_add(more, block * BS, (uint64_t)n * BS), 0);
 }
 
-/* All bits that differ between the two bitmaps, too. */
+/* All set bits of a bitmap of group `group`. */
 static void add_bits(const uint8_t *bitmap, unsigned int group, struct sv_extents *more)
 {
 	for (unsigned int bit = 0; bit < 8192 && 1 + group * 8192ull + bit < SIZE / BS; bit++)
@@ -203,8 +213,8 @@ static void write_blocks(const char *name, const uint8_t *blocks, size_t n)
 
 /*
  * Transaction 1: two blocks of noise and a bitmap of group 1. 2: descriptors and a bitmap of group
- * 2 that begins with the journal's magic. 3: 180 blocks, over several descriptor blocks, the last
- * of them another bitmap of group 1. 4: a revoke of the last.
+ * 4, whose first blocks are free, that begins with the journal's magic. 3: 180 blocks, over several
+ * descriptor blocks, the last of them another bitmap of group 1. 4: a revoke of the last.
  */
 static void write_journal(const struct format *format, struct image *im, struct sv_extents *more)
 {
@@ -217,10 +227,11 @@ static void write_journal(const struct format *format, struct image *im, struct 
 	set_bits(tx[2], 1, 8000, 1, more);
 	write_blocks("tx1", tx[0], 3);
 	memcpy(tx[0], block_of(im, 2), BS);
-	memcpy(tx[1], block_of(im, im->bitmap[2]), BS);
+	memcpy(tx[1], block_of(im, im->bitmap[4]), BS);
+	assert_int_equal(get_le32(tx[1]), 0);
 	put_be32(tx[1], JBD2_MAGIC);
-	set_bits(tx[1], 2, 5000, 300, more);
-	add_bits(tx[1], 2, more);
+	set_bits(tx[1], 4, 5000, 300, more);
+	add_bits(tx[1], 4, more);
 	write_blocks("tx2", tx[0], 2);
 	memcpy(tx[179], block_of(im, im->bitmap[1]), BS);
 	set_bits(tx[179], 1, 6000, 17, more);
@@ -230,7 +241,7 @@ static void write_journal(const struct format *format, struct image *im, struct 
 	assert_non_null(f);
 	fprintf(f, "%s\njw -b 20000,20001,%" PRIu64 " %s\n", format->open, im->bitmap[1],
 		path_of("tx1"));
-	fprintf(f, "jw -b 2,%" PRIu64 " %s\njw -b ", im->bitmap[2], path_of("tx2"));
+	fprintf(f, "jw -b 2,%" PRIu64 " %s\njw -b ", im->bitmap[4], path_of("tx2"));
 	for (int i = 0; i < 179; i++)
 		fprintf(f, "%d,", 20100 + i);
 	fprintf(f, "%" PRIu64 " %s\njw -r %" PRIu64 "\njc\n", im->bitmap[1], path_of("tx3"),
@@ -268,6 +279,7 @@ static void tag_formats(void **state)
 		write_journal(&formats[i], &im, &more);
 		blk_close(im.mem);
 		load(&im);
+		assert_int_equal(get_be32(log_block(&im, 0) + 0x28) & 0x1a, formats[i].incompat);
 		sv_extents_normalise(&more);
 		expect_union(&im, formats[i].name, &more);
 		if (!strstr(formats[i].name, "csum"))

@@ -15,8 +15,9 @@ fi
 shown() {
 	local word shown=()
 	for word in "$@"; do
-		word=${word//"$WORK/"/}
-		shown+=("${word/#"$SALVOR"/salvor}")
+		word=${word/#"$SALVOR"/salvor}
+		[[ $word != *' '* ]] || word="'$word'"
+		shown+=("$word")
 	done
 	printf '  $ %s\n' "${shown[*]}"
 	"$@"
@@ -48,7 +49,9 @@ hash_partition() {
 kinds=(- fat32 ext4 ntfs swap)
 names=(- 'ESP (FAT32)' 'root (ext4)' 'data (NTFS)' 'swap')
 work_dir demo
-disk=$WORK/disk.img image=$WORK/laptop target=$WORK/target.img
+# short names on the screen
+cd "$WORK"
+disk=disk.img image=laptop target=target.img
 
 say '1. A disk: 600 MiB, GPT, with ESP, ext4 with some thousand real files, NTFS and swap'
 make_corpus "$WORK/many" 3000
@@ -100,6 +103,7 @@ for n in 1 2 3 4; do
 	compare_line "${names[n]}" "$(hash_partition "$disk" "$n" "${kinds[n]}")" \
 		"$(hash_partition "$target" "$n" "${kinds[n]}")"
 done
+printf '  (root was filled from %s real files, ESP and data from %s)\n' "$(find many -type f | wc -l)" "$(find few -type f | wc -l)"
 
 say '7. And without Salvor: the image is an ordinary .zst'
 printf '  $ cat laptop/disk.img.zst* | zstd -dc > stock.img\n'

@@ -35,6 +35,9 @@ _run_cleanups() {
 }
 trap _run_cleanups EXIT
 trap 'exit 143' TERM INT HUP
+# a script that `set -e` ends says where: its log is all that is left of it
+set -E
+trap 'echo "FAILED: ${BASH_SOURCE[0]##*/} line $LINENO: $BASH_COMMAND" >&2' ERR
 
 # SENTENCE: end as skipped, with the reason as the last line
 skip() {

@@ -140,20 +140,9 @@ const char *cli_help_text(const char *name); /* NULL when there is none */
 
 /* ---- text ---- */
 
-#define CLI_SIZE_TEXT 40
-
-/* "1.0 TB", "512 bytes": decimal units as on a disk's label. Returns out. */
-const char *cli_size(char out[CLI_SIZE_TEXT], uint64_t bytes);
-/* "1.0 TB (931.5 GiB)" */
-const char *cli_size_both(char out[2 * CLI_SIZE_TEXT], uint64_t bytes);
-/* "28:12", "1:02:03" */
-const char *cli_duration(char out[CLI_SIZE_TEXT], uint64_t seconds);
 /* UTC, RFC 3339 */
-const char *cli_now(char out[CLI_SIZE_TEXT]);
+const char *cli_now(char out[SV_SIZE_TEXT]);
 
-/* A copy fit for a terminal and for JSON: UTF-8 with what is not replaced by U+FFFD, control
- * characters too. NULL only when out of memory. */
-char *cli_clean(const char *text);
 /* Print the clean copy. */
 void cli_put(FILE *out, const char *text);
 

@@ -28,9 +28,9 @@ json_t *cli_json_disk(const struct disk *disk)
 
 void cli_print_disk(FILE *out, const struct disk *disk)
 {
-	char size[2 * CLI_SIZE_TEXT];
+	char size[2 * SV_SIZE_TEXT];
 	cli_put(out, disk->path);
-	fprintf(out, ": %s, ", cli_size_both(size, disk->size));
+	fprintf(out, ": %s, ", sv_text_size_both(size, disk->size));
 	cli_put(out, *disk->model ? disk->model : "unknown model");
 	fputs(*disk->serial ? ", serial " : ", without a serial number", out);
 	cli_put(out, disk->serial);
@@ -47,9 +47,9 @@ static int print_json(const struct disk_list *list, struct sv_err *err)
 
 static void add_row(struct cli_table *table, const struct disk *disk)
 {
-	char size[CLI_SIZE_TEXT];
+	char size[SV_SIZE_TEXT];
 	cli_table_cell(table, false, disk->path);
-	cli_table_cell(table, true, cli_size(size, disk->size));
+	cli_table_cell(table, true, sv_text_size(size, disk->size));
 	cli_table_cell(table, false, *disk->model ? disk->model : "-");
 	cli_table_cell(table, false, *disk->serial ? disk->serial : "-");
 	cli_table_cell(table, false, *disk->transport ? disk->transport : "-");

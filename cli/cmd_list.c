@@ -53,12 +53,12 @@ static const char *state_words(const struct image_list_entry *entry)
 static void add_row(struct cli_table *table, const struct image_list_entry *entry)
 {
 	const struct image_info *info = &entry->info;
-	char size[CLI_SIZE_TEXT], day[11];
+	char size[SV_SIZE_TEXT], day[11];
 	snprintf(day, sizeof(day), "%s", entry->readable ? info->created : "");
 	cli_table_cell(table, false, entry->name);
 	cli_table_cell(table, false, *day ? day : "-");
-	cli_table_cell(table, true, entry->readable ? cli_size(size, info->size) : "-");
-	cli_table_cell(table, true, entry->readable ? cli_size(size, info->bytes_stored) : "-");
+	cli_table_cell(table, true, entry->readable ? sv_text_size(size, info->size) : "-");
+	cli_table_cell(table, true, entry->readable ? sv_text_size(size, info->bytes_stored) : "-");
 	cli_table_cell(table, false,
 		       !entry->readable ? "-"
 		       : *info->model	? info->model

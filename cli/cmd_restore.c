@@ -45,11 +45,11 @@ static bool target_disk(const struct cli_args *args, struct disk *disk)
 
 static void plan_from(const struct cli_args *args, const struct image_info *info)
 {
-	char size[2 * CLI_SIZE_TEXT];
+	char size[2 * SV_SIZE_TEXT];
 	struct sv_err ignored = {0};
 	fputs("From: ", stdout);
 	cli_put(stdout, args->words[0]);
-	printf(": %s, ", cli_size_both(size, info->size));
+	printf(": %s, ", sv_text_size_both(size, info->size));
 	cli_put(stdout, *info->model ? info->model : info->source);
 	fputs(*info->serial ? ", serial " : "", stdout);
 	cli_put(stdout, info->serial);
@@ -137,7 +137,7 @@ int cmd_restore(const struct cli_args *args, struct sv_err *err)
 		.plan = plan,
 		.plan_json = plan_json,
 	};
-	char time[CLI_SIZE_TEXT];
+	char time[SV_SIZE_TEXT];
 	struct cli_job_result result = {0};
 	int rc = cli_job_run(args, &ops, &result, err);
 	if (rc || args->json || args->quiet)
@@ -151,6 +151,6 @@ int cmd_restore(const struct cli_args *args, struct sv_err *err)
 	fputs(" to ", stdout);
 	cli_put(stdout, args->words[1]);
 	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
-	       cli_duration(time, result.seconds));
+	       sv_text_duration(time, result.seconds));
 	return 0;
 }

@@ -59,7 +59,7 @@ static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
 /* What lies on the store now, as its own manifest tells. */
 static void summary(const struct cli_args *args, const struct cli_job_result *result)
 {
-	char disk[CLI_SIZE_TEXT], used[CLI_SIZE_TEXT], stored[CLI_SIZE_TEXT], time[CLI_SIZE_TEXT];
+	char disk[SV_SIZE_TEXT], used[SV_SIZE_TEXT], stored[SV_SIZE_TEXT], time[SV_SIZE_TEXT];
 	struct image_reader *reader = NULL;
 	struct sv_err ignored = {0};
 	if (image_reader_open(args->words[1], 0, &reader, &ignored))
@@ -71,9 +71,9 @@ static void summary(const struct cli_args *args, const struct cli_job_result *re
 	cli_put(stdout, args->words[1]);
 	printf(": %s, %s.\n", info->bytes_bad ? "with unreadable areas" : "complete",
 	       info->verified ? "verified" : "not verified");
-	printf("%s disk, %s read, %s stored, %s.\n", cli_size(disk, info->size),
-	       cli_size(used, info->bytes_data + info->bytes_zero),
-	       cli_size(stored, info->bytes_stored), cli_duration(time, result->seconds));
+	printf("%s disk, %s read, %s stored, %s.\n", sv_text_size(disk, info->size),
+	       sv_text_size(used, info->bytes_data + info->bytes_zero),
+	       sv_text_size(stored, info->bytes_stored), sv_text_duration(time, result->seconds));
 	if (info->bytes_bad)
 		printf("%llu bytes could not be read; they are marked bad in the image.\n",
 		       (unsigned long long)info->bytes_bad);

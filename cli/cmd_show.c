@@ -46,7 +46,7 @@ static json_t *json_damage(const struct image_reader *reader)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; image_reader_damage(reader, i); i++) {
-		char *clean = cli_clean(image_reader_damage(reader, i));
+		char *clean = sv_text_clean(image_reader_damage(reader, i));
 		json_array_append_new(list, json_string(clean ? clean : ""));
 		free(clean);
 	}
@@ -87,12 +87,12 @@ static int print_json(const char *path, const struct image_reader *reader, struc
 
 static void add_row(struct cli_table *table, const struct image_part *part)
 {
-	char text[CLI_SIZE_TEXT];
+	char text[SV_SIZE_TEXT];
 	snprintf(text, sizeof(text), "%d", part->number);
 	cli_table_cell(table, true, part->number ? text : "-");
-	cli_table_cell(table, true, cli_size(text, part->start));
-	cli_table_cell(table, true, cli_size(text, part->size));
-	cli_table_cell(table, true, cli_size(text, part->used));
+	cli_table_cell(table, true, sv_text_size(text, part->start));
+	cli_table_cell(table, true, sv_text_size(text, part->size));
+	cli_table_cell(table, true, sv_text_size(text, part->used));
 	cli_table_cell(table, false, *part->fs ? part->fs : "-");
 	cli_table_cell(table, false, *part->label ? part->label : "-");
 	cli_table_cell(table, false, part->state);
@@ -122,15 +122,15 @@ static void print_field(const char *name, const char *value)
 
 static void print_sizes(const struct image_info *info)
 {
-	char text[2 * CLI_SIZE_TEXT], level[64];
-	print_field("Size:", cli_size_both(text, info->size));
+	char text[2 * SV_SIZE_TEXT], level[64];
+	print_field("Size:", sv_text_size_both(text, info->size));
 	snprintf(text, sizeof(text), "%u bytes", info->sector_size);
 	print_field("Sectors:", text);
 	print_field("Table:", info->table);
 	snprintf(level, sizeof(level), "%s, level %d, frames of %llu KiB", info->codec, info->level,
 		 info->frame_size / SV_KIB);
 	print_field("Codec:", level);
-	print_field("Stored:", cli_size(text, info->bytes_stored));
+	print_field("Stored:", sv_text_size(text, info->bytes_stored));
 	if (info->bytes_bad) {
 		snprintf(text, sizeof(text), "%llu bytes", (unsigned long long)info->bytes_bad);
 		print_field("Bad:", text);

@@ -25,7 +25,7 @@ int cmd_verify(const struct cli_args *args, struct sv_err *err)
 {
 	static const struct cli_job_ops ops = {
 		.doing = "checking", .create = create, .start = start};
-	char time[CLI_SIZE_TEXT];
+	char time[SV_SIZE_TEXT];
 	struct cli_job_result result = {0};
 	int rc = cli_job_run(args, &ops, &result, err);
 	if (rc || args->json || args->quiet)
@@ -36,6 +36,6 @@ int cmd_verify(const struct cli_args *args, struct sv_err *err)
 		fputs(" and the same as ", stdout);
 		cli_put(stdout, args->against);
 	}
-	printf(", %s.\n", cli_duration(time, result.seconds));
+	printf(", %s.\n", sv_text_duration(time, result.seconds));
 	return 0;
 }

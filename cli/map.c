@@ -53,12 +53,12 @@ static const char *state_words(const struct sv_map_part *part)
 
 static void add_row(struct cli_table *table, const struct sv_map_part *part)
 {
-	char text[CLI_SIZE_TEXT];
+	char text[SV_SIZE_TEXT];
 	snprintf(text, sizeof(text), "%d", part->number);
 	cli_table_cell(table, true, part->number ? text : "-");
-	cli_table_cell(table, true, cli_size(text, part->start));
-	cli_table_cell(table, true, cli_size(text, part->size));
-	cli_table_cell(table, true, cli_size(text, part->used));
+	cli_table_cell(table, true, sv_text_size(text, part->start));
+	cli_table_cell(table, true, sv_text_size(text, part->size));
+	cli_table_cell(table, true, sv_text_size(text, part->used));
 	cli_table_cell(table, false, *part->fs ? part->fs : "-");
 	cli_table_cell(table, false, *part->label ? part->label : "-");
 	cli_table_cell(table, false, state_words(part));
@@ -97,9 +97,9 @@ const char *cli_map_warning(const struct sv_map *map, size_t i, char text[CLI_WA
 void cli_print_disk_content(FILE *out, const struct sv_map *map, struct sv_err *err)
 {
 	static const char *const heads[] = {"No", "Start", "Size", "Used", "Type", "Label", "Map"};
-	char size[2 * CLI_SIZE_TEXT];
+	char size[2 * SV_SIZE_TEXT];
 	cli_put(out, map->source);
-	fprintf(out, ": %s, sectors of %u bytes, table: ", cli_size_both(size, map->size),
+	fprintf(out, ": %s, sectors of %u bytes, table: ", sv_text_size_both(size, map->size),
 		map->sector_size);
 	cli_put(out, map->table);
 	fputs("\n", out);
@@ -115,7 +115,7 @@ void cli_print_disk_content(FILE *out, const struct sv_map *map, struct sv_err *
 
 void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err)
 {
-	char used[CLI_SIZE_TEXT], size[CLI_SIZE_TEXT], text[CLI_WARNING_TEXT];
+	char used[SV_SIZE_TEXT], size[SV_SIZE_TEXT], text[CLI_WARNING_TEXT];
 	cli_print_disk_content(out, map, err);
 	print_reasons(out, map);
 	for (size_t i = 0; cli_map_warning(map, i, text); i++) {
@@ -123,6 +123,6 @@ void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err)
 		cli_put(out, text);
 		fputs(".\n", out);
 	}
-	fprintf(out, "To be read: %s of %s.\n", cli_size(used, map->used),
-		cli_size(size, map->size));
+	fprintf(out, "To be read: %s of %s.\n", sv_text_size(used, map->used),
+		sv_text_size(size, map->size));
 }

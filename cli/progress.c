@@ -77,7 +77,7 @@ static const char *phase_words(const struct cli_progress *progress, enum sv_phas
 static void format(const struct cli_progress *progress, const struct sv_progress *now, char *out,
 		   size_t cap)
 {
-	char done[CLI_SIZE_TEXT], total[CLI_SIZE_TEXT], rate[CLI_SIZE_TEXT], left[CLI_SIZE_TEXT];
+	char done[SV_SIZE_TEXT], total[SV_SIZE_TEXT], rate[SV_SIZE_TEXT], left[SV_SIZE_TEXT];
 	const char *words = phase_words(progress, now->phase);
 	if (!now->bytes_total) {
 		snprintf(out, cap, "%s", words);
@@ -88,16 +88,17 @@ static void format(const struct cli_progress *progress, const struct sv_progress
 	unsigned int permille = (unsigned int)((double)bytes * 1000.0 / (double)now->bytes_total);
 	if (bytes < now->bytes_total)
 		permille = SV_MIN(permille, 999u);
-	int n = snprintf(out, cap, "%s: %s of %s  %u.%u %%", words, cli_size(done, bytes),
-			 cli_size(total, now->bytes_total), permille / 10, permille % 10);
+	int n = snprintf(out, cap, "%s: %s of %s  %u.%u %%", words, sv_text_size(done, bytes),
+			 sv_text_size(total, now->bytes_total), permille / 10, permille % 10);
 	if (now->bytes_per_s)
-		n += snprintf(out + n, cap - (size_t)n, "  %s/s", cli_size(rate, now->bytes_per_s));
+		n += snprintf(out + n, cap - (size_t)n, "  %s/s",
+			      sv_text_size(rate, now->bytes_per_s));
 	if (now->eta_s != UINT64_MAX && bytes < now->bytes_total)
 		n += snprintf(out + n, cap - (size_t)n, "  %s left",
-			      cli_duration(left, now->eta_s));
+			      sv_text_duration(left, now->eta_s));
 	if (now->bad_bytes)
 		snprintf(out + n, cap - (size_t)n, "  %s unreadable",
-			 cli_size(done, now->bad_bytes));
+			 sv_text_size(done, now->bad_bytes));
 }
 
 static unsigned int screen_columns(void)

@@ -48,7 +48,7 @@ static void emit(struct run *run, json_t *line)
  * NULL where that never came. */
 static void say_start(struct run *run, const struct sv_event *event)
 {
-	char now[CLI_SIZE_TEXT];
+	char now[SV_SIZE_TEXT];
 	if (run->start_said)
 		return;
 	json_t *line = cli_json_new("start");
@@ -180,13 +180,13 @@ static void human_plan(struct run *run, const struct sv_map *map)
 
 static void human_event(struct run *run, const struct sv_event *event)
 {
-	char size[CLI_SIZE_TEXT];
+	char size[SV_SIZE_TEXT];
 	cli_progress_clear(&run->progress);
 	switch (event->kind) {
 	case SV_EVENT_START:
 		if (event->resumed && !run->args->quiet)
 			fprintf(stderr, "salvor: continuing at %s\n",
-				cli_size(size, event->resumed_from));
+				sv_text_size(size, event->resumed_from));
 		break;
 	case SV_EVENT_PLAN:
 		human_plan(run, event->map);

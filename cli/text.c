@@ -1,4 +1,4 @@
-/* text.c - sizes, times, clean text and tables for people */
+/* text.c - sentences and tables for people */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 
@@ -7,104 +7,18 @@
 #include <time.h>
 #include <wchar.h>
 
-static void scaled(char *out, uint64_t bytes, double step, const char *const *units)
-{
-	double v = (double)bytes;
-	size_t u = 0;
-	for (; v >= step && units[u + 1]; u++)
-		v /= step;
-	snprintf(out, CLI_SIZE_TEXT, u ? "%.1f %s" : "%.0f %s", v, units[u]);
-}
-
-const char *cli_size(char out[CLI_SIZE_TEXT], uint64_t bytes)
-{
-	static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB", "EB", NULL};
-	scaled(out, bytes, 1000, units);
-	return out;
-}
-
-const char *cli_size_both(char out[2 * CLI_SIZE_TEXT], uint64_t bytes)
-{
-	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB",
-					    "TiB",   "PiB", "EiB", NULL};
-	char label[CLI_SIZE_TEXT], binary[CLI_SIZE_TEXT];
-	cli_size(label, bytes);
-	scaled(binary, bytes, 1024, units);
-	snprintf(out, 2 * CLI_SIZE_TEXT, "%.30s (%.30s)", label, binary);
-	return out;
-}
-
-const char *cli_duration(char out[CLI_SIZE_TEXT], uint64_t seconds)
-{
-	unsigned long long h = seconds / 3600, m = seconds / 60 % 60, s = seconds % 60;
-	if (h)
-		snprintf(out, CLI_SIZE_TEXT, "%llu:%02llu:%02llu", h, m, s);
-	else
-		snprintf(out, CLI_SIZE_TEXT, "%llu:%02llu", m, s);
-	return out;
-}
-
-const char *cli_now(char out[CLI_SIZE_TEXT])
+const char *cli_now(char out[SV_SIZE_TEXT])
 {
 	time_t now = time(NULL);
 	struct tm tm;
 	gmtime_r(&now, &tm);
-	strftime(out, CLI_SIZE_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	strftime(out, SV_SIZE_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return out;
-}
-
-/* Length of the well-formed UTF-8 sequence at p, 0 when it is none (overlong, surrogate, cut off).
- */
-static size_t utf8_len(const unsigned char *p)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = p[0] < 0x80		   ? 1
-		     : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-		     : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-		     : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-						   : 0;
-	if (len < 2)
-		return len;
-	uint32_t code = p[0] & (0xffu >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (p[i] & 0x3fu);
-	}
-	bool bad = code < least[len] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000);
-	return bad ? 0 : len;
-}
-
-/* C0, DEL and C1: what a terminal could take for a command. */
-static bool is_control(const unsigned char *p)
-{
-	return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
-}
-
-char *cli_clean(const char *text)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	char *clean = malloc(strlen(text) * 3 + 1), *out = clean;
-	if (!clean)
-		return NULL;
-	while (*p) {
-		size_t len = utf8_len(p);
-		if (!len || is_control(p)) {
-			memcpy(out, "\xef\xbf\xbd", 3);
-			out += 3;
-		} else {
-			memcpy(out, p, len);
-			out += len;
-		}
-		p += len ? len : 1;
-	}
-	*out = '\0';
-	return clean;
 }
 
 void cli_put(FILE *out, const char *text)
 {
-	char *clean = cli_clean(text);
+	char *clean = sv_text_clean(text);
 	fputs(clean ? clean : "?", out);
 	free(clean);
 }
@@ -162,7 +76,7 @@ void cli_table_cell(struct cli_table *table, bool right, const char *text)
 	if (!table || table->lost)
 		return;
 	struct cell *grown = reallocarray(table->cells, table->n + 1, sizeof(*grown));
-	char *clean = cli_clean(text);
+	char *clean = sv_text_clean(text);
 	if (grown)
 		table->cells = grown;
 	table->lost = !grown || !clean;

@@ -8,6 +8,7 @@
 #include "engine/util/bytes.h"
 #include "engine/util/err.h"
 #include "engine/util/extent.h"
+#include "engine/util/text.h"
 
 /*
  * Threads: every function may be called from any thread; one object is used by one thread at a

@@ -218,7 +218,7 @@ static void test_clean_text(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < SV_ARRAY(cases); i++) {
-		char *clean = cli_clean(cases[i][0]);
+		char *clean = sv_text_clean(cases[i][0]);
 		assert_string_equal(clean, cases[i][1]);
 		free(clean);
 	}
@@ -226,15 +226,15 @@ static void test_clean_text(void **state)
 
 static void test_sizes(void **state)
 {
-	char text[2 * CLI_SIZE_TEXT];
+	char text[2 * SV_SIZE_TEXT];
 	(void)state;
-	assert_string_equal(cli_size(text, 0), "0 bytes");
-	assert_string_equal(cli_size(text, 999), "999 bytes");
-	assert_string_equal(cli_size(text, 1000204886016), "1.0 TB");
-	assert_string_equal(cli_size_both(text, 1000204886016), "1.0 TB (931.5 GiB)");
-	assert_string_equal(cli_size(text, UINT64_MAX), "18.4 EB");
-	assert_string_equal(cli_duration(text, 59), "0:59");
-	assert_string_equal(cli_duration(text, 3723), "1:02:03");
+	assert_string_equal(sv_text_size(text, 0), "0 bytes");
+	assert_string_equal(sv_text_size(text, 999), "999 bytes");
+	assert_string_equal(sv_text_size(text, 1000204886016), "1.0 TB");
+	assert_string_equal(sv_text_size_both(text, 1000204886016), "1.0 TB (931.5 GiB)");
+	assert_string_equal(sv_text_size(text, UINT64_MAX), "18.4 EB");
+	assert_string_equal(sv_text_duration(text, 59), "0:59");
+	assert_string_equal(sv_text_duration(text, 3723), "1:02:03");
 }
 
 int main(void)

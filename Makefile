@@ -51,7 +51,7 @@ all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(TESTS) $(BUILD)/faultio.so
 
 ## help: this list
 help:
-	@sed -n 's/^## \([a-z-]*\): /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^## \([a-z-]*\): /  \1\t/p' Makefile $(filter %.mk,$(MAKEFILE_LIST)) | expand -t 20
 	@echo
 	@echo '  variables: V=1 (show commands)  JOBS=N (tests at once)  BUILD=DIR  CFLAGS  PREFIX  DESTDIR'
 
@@ -220,8 +220,11 @@ bench: all
 install: $(BUILD)/salvor $(MAN)
 	$(Q)BUILD=$(BUILD) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' build-scripts/install.sh
 
-## clean: remove every build folder
+include build-scripts/iso/iso.mk
+
+## clean: remove every build folder, but keep the downloaded packages of the live image
 clean:
-	$(Q)rm -rf build build-asan build-tsan build-fuzz build-cov
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
+	$(Q)rm -rf build-asan build-tsan build-fuzz build-cov
 
 -include $(ENGINE_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TLIB_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d) $(FUZZ_SRC:%.c=$(BUILD)/obj/%.d)

@@ -15,5 +15,6 @@ c_files() { files_named '*.[ch]' engine cli tui tests bench; }
 
 shell_files() {
 	files_named '*.sh' build-scripts tests bench initramfs
+	files_named '*init' initramfs
 	files_named run .ci
 }

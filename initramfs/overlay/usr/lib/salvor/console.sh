@@ -1,0 +1,91 @@
+#!/bin/sh
+# console.sh - a session on a console: a page with what to do, and a shell
+# SPDX-License-Identifier: GPL-3.0-or-later
+: "${root?}" "${run?}"
+
+# TTY: wait for it, make it ours, run a session; busybox init starts it again when it ends
+console() {
+	while ! tty_there "$1"; do
+		sleep 5
+	done
+	exec <>"$root/dev/$1" >&0 2>&1
+	set_terminal "$1"
+	if [ "$(param ui)" != shell ]; then
+		wait_for_devices
+		welcome_page
+	fi
+	cd "$root/root" || return
+	bash -l
+	after_session
+}
+
+# TTY: its kind for the programs, and its size where the line cannot tell
+set_terminal() {
+	case $1 in
+	tty[0-9]*) TERM=linux ;;
+	*)
+		TERM=vt220
+		# the speed the kernel uses, if it does
+		grep -qw "$1" "$root/sys/class/tty/console/active" || stty 115200
+		stty sane rows 24 cols 80
+		;;
+	esac
+	export TERM HOME=/root USER=root LOGNAME=root SHELL=/bin/bash
+	[ "$(param ui)" != plain ] || export NO_COLOR=1
+}
+
+# disks appear seconds after the start: who sees an empty list believes that they are gone
+wait_for_devices() {
+	[ ! -e "$run/ready" ] || return 0
+	printf '\n  Looking for disks ...\n'
+	for second in $(seq 30); do
+		[ ! -e "$run/ready" ] || return 0
+		sleep 1
+	done
+	printf '  Some devices do not answer; going on without them after %s seconds.\n' "$second"
+}
+
+welcome_page() {
+	[ "$(param ui)" = plain ] || printf '\033[H\033[2J'
+	printf '\n  %s   rescue and backup\n\n' "$(salvor --version 2>/dev/null | sed 's/^salvor/Salvor/')"
+	cat <<-'END'
+		  Nothing on your disks has been changed. Nothing will be, unless you type a
+		  command that says so and confirm it.
+
+		    salvor disks                   list the disks of this computer
+		    salvor map DISK                look what is on one
+		    salvor save DISK FOLDER        save a disk into an image
+		    salvor verify FOLDER           check an image
+		    salvor restore FOLDER DISK     write an image back to a disk
+		    salvor help                    all commands, and help for each
+
+		    poweroff    turn off           reboot    start again
+
+	END
+	disk_lines
+	status_lines
+	echo
+}
+
+disk_lines() {
+	printf '  Disks\n'
+	salvor disks 2>&1 | sed 's/^/    /'
+}
+
+# address, log, and what went otherwise than asked for
+status_lines() {
+	printf '\n  Network: %s\n' "$(addresses | tr '\n' ';' | sed 's/;$//; s/;/, /g; s/^$/no address yet/')"
+	[ ! -s "$run/ssh.fingerprint" ] || printf '  SSH server is on, its key: %s\n' "$(cat "$run/ssh.fingerprint")"
+	[ -z "$(param nowrite)" ] || printf '  All disks are locked against writing (salvor.nowrite).\n'
+	[ ! -s "$run/notes" ] || sed 's/^/  Note: /' "$run/notes"
+}
+
+# what salvor.after= says happens when a session is left
+after_session() {
+	case $(param after) in
+	poweroff) poweroff ;;
+	reboot) reboot ;;
+	*) return ;;
+	esac
+	sleep 60
+}

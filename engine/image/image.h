@@ -153,6 +153,8 @@ const struct codec_ops *image_reader_codec(const struct image_reader *r);
  * is lost). Any thread; may read disk.idx. */
 bool image_reader_digest(struct image_reader *r, uint64_t g, struct sv_digest *digest);
 bool image_reader_has_digests(const struct image_reader *r);
+/* true when a record of disk.idx turned out damaged since opening: no longer has_digests. */
+bool image_reader_digests_lost(const struct image_reader *r);
 /* Sentences about damage found while opening, in order; NULL after the last. */
 const char *image_reader_damage(const struct image_reader *r, size_t i);
 

@@ -146,6 +146,11 @@ bool image_reader_has_digests(const struct image_reader *r)
 	return r->digests && !atomic_load(&r->digests_lost);
 }
 
+bool image_reader_digests_lost(const struct image_reader *r)
+{
+	return atomic_load(&r->digests_lost);
+}
+
 const char *image_reader_damage(const struct image_reader *r, size_t i)
 {
 	return i < r->n_damage ? r->damage[i] : NULL;

@@ -199,50 +199,7 @@ static int open_index(struct image_reader *r, struct index *ix, struct sv_err *e
 	return rc;
 }
 
-/* ---- the stream ---- */
-
-/* The files r->base names. */
-static int open_stream(struct image_reader *r, struct sv_err *err)
-{
-	int rc = volumes_reader_open(r->dirfd, r->base, 0, &r->stream, err);
-	return rc == SV_E_DATA ? sv_err_recode(err, SV_E_DIFFERS) : rc;
-}
-
-static int open_known_stream(struct image_reader *r, struct sv_err *err)
-{
-	r->codec = codec_find(r->m.info.codec);
-	if (!r->codec)
-		return sv_fail(err, SV_E_FORMAT, 0, r->path, "%s has an unknown codec: %s", r->path,
-			       r->m.info.codec);
-	snprintf(r->base, sizeof(r->base), NAME_STREAM "%s", r->codec->extension);
-	int rc = open_stream(r, err);
-	return rc == SV_E_NOT_FOUND ? sv_err_recode(err, SV_E_DIFFERS) : rc;
-}
-
-/* Without side files: by its name, or by the file that was given. */
-static int open_unknown_stream(struct image_reader *r, struct sv_err *err)
-{
-	static const char *const codecs[] = {"zstd", "xz"};
-	int rc = SV_E_NOT_FOUND;
-	if (r->lone)
-		rc = open_stream(r, err);
-	for (size_t i = 0; !r->lone && rc == SV_E_NOT_FOUND && i < SV_ARRAY(codecs); i++) {
-		struct sv_err why = {0};
-		snprintf(r->base, sizeof(r->base), NAME_STREAM "%s",
-			 codec_find(codecs[i])->extension);
-		rc = open_stream(r, &why);
-		if (rc && rc != SV_E_NOT_FOUND && err)
-			*err = why;
-	}
-	if (rc == SV_E_NOT_FOUND)
-		return sv_fail(err, rc, 0, r->path, "there is no image in %s", r->path);
-	if (rc)
-		return rc;
-	r->codec = reader_guess_codec(r->stream);
-	if (!r->codec)
-		return sv_fail(err, SV_E_FORMAT, 0, r->path, "%s is no image of a disk", r->path);
-	return reader_identify_stream(r, err);
-}
+/* ---- all together ---- */
 
 static int take_runs(struct image_reader *r, struct index *ix)
 {
@@ -267,15 +224,6 @@ static void find_max_stored(struct image_reader *r)
 	}
 }
 
-static int check_length(struct image_reader *r, const struct index *ix)
-{
-	uint64_t is = volumes_reader_size(r->stream);
-	if (!ix->has_foot || ix->foot.stream_len == is)
-		return 0;
-	return reader_say(r, "%s has %llu bytes instead of %llu", r->base, (unsigned long long)is,
-			  (unsigned long long)ix->foot.stream_len);
-}
-
 /* What no frame's checksum covers. */
 static int check_edges(struct image_reader *r, const struct index *ix)
 {
@@ -296,15 +244,12 @@ static int open_all(struct image_reader *r, struct index *ix, struct sv_err *err
 	int rc = open_manifest(r, err);
 	if (!rc)
 		rc = open_index(r, ix, err);
-	bool known = r->has_manifest || ix->has_head;
 	if (!rc)
-		rc = known ? open_known_stream(r, err) : open_unknown_stream(r, err);
+		rc = reader_open_stream(r, ix, err);
 	if (rc)
 		return rc;
 	r->geometry = (struct geometry){r->m.info.size, r->m.info.frame_size};
 	rc = reader_find_frames(r, ix, err);
-	if (!rc)
-		rc = check_length(r, ix);
 	if (!rc)
 		rc = check_edges(r, ix);
 	if (!rc)

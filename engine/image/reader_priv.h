@@ -49,6 +49,13 @@ bool reader_sum_of(const char *sums, const char *name, uint8_t sha256[SV_SHA256_
 int reader_info_of_index(const struct index_head *head, const char *json, size_t json_len,
 			 struct manifest *m);
 
+/*
+ * The codec and the files of the stream (reader_stream.c): by manifest and index where there are
+ * any, else by names and content; then also info. What is missing of the files is noted, and is a
+ * hole in the stream.
+ */
+int reader_open_stream(struct image_reader *r, const struct index *ix, struct sv_err *err);
+
 /* The frames by whatever tells of them: index (may have none), the stream's own table, a walk. */
 int reader_find_frames(struct image_reader *r, struct index *ix, struct sv_err *err);
 

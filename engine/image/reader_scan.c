@@ -8,6 +8,9 @@
 /* Headers lie close together in small frames and far apart in large ones. */
 #define WINDOW ((size_t)65536)
 
+/* How far to go on where nothing can be read: in a hole of the stream, or on a bad medium. */
+#define LOST_STEP 512u
+
 /* A stretch of frames that follow each other without damage: known by index only at its ends. */
 struct walk {
 	const struct codec_ops *codec;
@@ -35,9 +38,8 @@ static int windowed(void *arg, void *buf, size_t len, uint64_t off)
 	if (!inside) {
 		w->window_len = 0;
 		size_t n = (size_t)SV_MIN(WINDOW, w->end - off);
-		int rc = w->read(w->arg, w->window, n, off);
-		if (rc)
-			return rc;
+		if (w->read(w->arg, w->window, n, off)) /* only some of it may be lost */
+			return w->read(w->arg, buf, len, off);
 		w->window_at = off;
 		w->window_len = n;
 	}
@@ -79,8 +81,12 @@ static uint64_t resync(struct walk *w, uint64_t at)
 	uint64_t pos = sv_round_down(at, step);
 	for (pos += step; pos < w->end; pos += step) {
 		uint8_t head[4];
-		if (w->end - pos < sizeof(head) || windowed(w, head, sizeof(head), pos))
+		if (w->end - pos < sizeof(head) || w->budget == 0)
 			return w->end;
+		if (windowed(w, head, sizeof(head), pos)) {
+			pos += LOST_STEP - step;
+			continue;
+		}
 		uint32_t magic = get_le32(head);
 		bool maybe = w->codec->stored_align > 1
 				     ? head[0] != 0

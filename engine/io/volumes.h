@@ -19,11 +19,15 @@
 /* Digits of the volume numbers for a stream of at most `bytes`; at least 3. volume_size 0: 3. */
 unsigned int volumes_digits(uint64_t bytes, uint64_t volume_size);
 
+#define VOLUME_NAME_MAX 256 /* with the final NUL */
+
 /* One file of a stream. */
 struct volume_info {
-	char name[256];
-	uint64_t start; /* of its first byte in the stream */
-	uint64_t size;
+	char name[VOLUME_NAME_MAX];
+	uint64_t start;	  /* of its first byte in the stream */
+	uint64_t size;	  /* its part of the stream */
+	uint64_t present; /* bytes the file has: fewer or more than its part when it is damaged */
+	bool missing;
 };
 
 /* ---- writer: append only; one thread at a time ---- */
@@ -102,12 +106,32 @@ enum volumes_reader_flags {
 int volumes_reader_open(int dirfd, const char *base_name, unsigned int flags,
 			struct volumes_reader **reader_ret, struct sv_err *err);
 
+/* What other files tell of a stream's files; zero = not known. */
+struct volumes_known {
+	size_t n;	       /* how many there are */
+	const uint64_t *sizes; /* of these n, in order; NULL = not known */
+	uint64_t total;	       /* bytes of the stream */
+	uint64_t volume_size;  /* of every volume but the last */
+};
+
+/*
+ * The same for a stream that may be damaged: volumes that are missing or too short leave a hole of
+ * their size, whose bytes cannot be read (SV_E_DATA, naming the file), and all others keep their
+ * place. What is not known is put together from the files that are there; SV_E_DATA when that does
+ * not suffice.
+ */
+int volumes_reader_open_known(int dirfd, const char *base_name, const struct volumes_known *known,
+			      struct volumes_reader **reader_ret, struct sv_err *err);
+
+/* true, and its name, when a numbered file lies there that is no part of the stream. */
+bool volumes_reader_stray(const struct volumes_reader *r, char name[VOLUME_NAME_MAX]);
+
 uint64_t volumes_reader_size(const struct volumes_reader *r);
 size_t volumes_reader_count(const struct volumes_reader *r);
 void volumes_reader_info(const struct volumes_reader *r, size_t i, struct volume_info *info);
 
-/* Read all of [off, off + len): SV_E_RANGE past the end, SV_E_IO, SV_E_DATA when a file has become
- * shorter. */
+/* Read all of [off, off + len): SV_E_RANGE past the end, SV_E_IO, SV_E_DATA when a file is missing
+ * or too short. */
 int volumes_reader_pread(struct volumes_reader *r, void *buf, size_t len, uint64_t off,
 			 struct sv_err *err);
 

@@ -6,12 +6,45 @@
 #include "engine/io/dio.h"
 #include "engine/io/volumes.h"
 
-#define VOLUME_NAME_MAX	  256 /* with the final NUL */
+#include <pthread.h>
+
 #define VOLUME_DIGITS_MAX 9
 #define VOLUME_BASE_MAX	  (VOLUME_NAME_MAX - 2 - VOLUME_DIGITS_MAX)
 
 /* BASE.NNN; the base is at most VOLUME_BASE_MAX characters. */
 void volume_name(char out[VOLUME_NAME_MAX], const char *base, unsigned int digits, size_t number);
+
+/* ---- reader ---- */
+
+/* A file of the stream that is read. */
+struct volume_file {
+	uint64_t start, size; /* what it is of the stream */
+	uint64_t present;     /* bytes the file has: fewer or more when it is damaged */
+	bool missing;
+	int fd;		    /* -1 = closed; under the lock */
+	unsigned int users; /* reads going on; under the lock */
+};
+
+/* Constant after opening, but for what is under the lock. */
+struct volumes_reader {
+	int dirfd;
+	char base[VOLUME_NAME_MAX];
+	unsigned int digits; /* 0 = one file named `base` */
+	bool read_once;
+	struct volume_file *f;
+	size_t n;
+	uint64_t size;
+	char stray[VOLUME_NAME_MAX]; /* a volume that is no part of the stream; "" = none */
+	pthread_mutex_t lock;
+	size_t n_open, hand; /* hand: where the search for one to close goes on; under the lock */
+};
+
+void volumes_file_name(const struct volumes_reader *r, size_t i, char name[VOLUME_NAME_MAX]);
+/* Which files there are (volumes_find.c): fills f, n, size, digits and stray. `known` NULL: none
+ * may be missing. */
+int volumes_find(struct volumes_reader *r, const struct volumes_known *known, struct sv_err *err);
+
+/* ---- writer ---- */
 
 #define VOLUMES_BUF_SIZE (4u << 20)
 #define NOT_HASHED	 UINT64_MAX

@@ -153,7 +153,8 @@ void volumes_writer_info(const struct volumes_writer *w, size_t i, struct volume
 {
 	volumes_name_of(w, i, info->name);
 	info->start = w->v[i].start;
-	info->size = w->v[i].size;
+	info->size = info->present = w->v[i].size;
+	info->missing = false;
 }
 
 int volumes_writer_sha256(struct volumes_writer *w, size_t i, uint8_t digest[SV_SHA256_LEN],

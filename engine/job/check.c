@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* Bytes of a device compared in one go; a multiple of the granule. */
-#define PIECE ((size_t)SV_MIB)
+#define PIECE	       ((size_t)SV_MIB)
+#define PIECE_GRANULES (PIECE / IMAGE_GRANULE)
 
 void check_where(const struct image_info *info, uint64_t pos, char *out, size_t cap)
 {
@@ -76,9 +77,11 @@ int check_frames(struct sv_job *job, struct image_reader *reader, unsigned int t
 struct piece {
 	uint64_t start;
 	size_t len;
-	uint8_t *dev;		/* the device's bytes, masked */
-	uint8_t *image;		/* the stream's bytes, where digests do not serve */
-	bool by_bytes;		/* compare dev with image instead of digests */
+	uint8_t *dev;			 /* the device's bytes, masked */
+	uint8_t *image;			 /* the stream's bytes, where digests do not serve */
+	bool by_bytes;			 /* compare dev with image instead of digests */
+	bool has_digest[PIECE_GRANULES]; /* of the granules in it; none: it is all zeros */
+	struct sv_digest digest[PIECE_GRANULES];
 	struct sv_extents bad;	/* unreadable on the device */
 	struct sv_extents diff; /* result */
 };
@@ -168,6 +171,16 @@ static bool needs_bytes(const struct device_check *c, const struct piece *piece)
 	return !whole || !image_reader_has_digests(c->reader) || touches_skip(c, piece->start, end);
 }
 
+/* false: some are lost, and what has none is not for that all zeros. */
+static bool fetch_digests(const struct device_check *c, struct piece *piece)
+{
+	uint64_t first = piece->start / IMAGE_GRANULE;
+	uint64_t n = sv_round_up(piece->len, IMAGE_GRANULE) / IMAGE_GRANULE;
+	for (uint64_t i = 0; i < n; i++)
+		piece->has_digest[i] = image_reader_digest(c->reader, first + i, &piece->digest[i]);
+	return image_reader_has_digests(c->reader);
+}
+
 static int piece_produce(void *arg, void *p, struct sv_err *err)
 {
 	struct device_check *c = arg;
@@ -185,7 +198,7 @@ static int piece_produce(void *arg, void *p, struct sv_err *err)
 	c->next += piece->len;
 	sv_extents_clear(&piece->bad);
 	int rc = gather_read(&c->gather, piece->start, piece->len, piece->dev, &piece->bad, err);
-	piece->by_bytes = needs_bytes(c, piece);
+	piece->by_bytes = needs_bytes(c, piece) || !fetch_digests(c, piece);
 	if (!rc && piece->by_bytes) {
 		rc = blk_pread(c->blk, piece->image, piece->len, piece->start, err);
 		mask_skip(c, piece, piece->dev);
@@ -198,13 +211,13 @@ static bool granule_equal(const struct device_check *c, const struct piece *piec
 			  size_t len)
 {
 	const uint8_t *dev = piece->dev + off;
-	struct sv_digest want;
+	size_t i = off / IMAGE_GRANULE;
 	if (piece->by_bytes)
 		return !memcmp(dev, piece->image + off, len);
-	if (!image_reader_digest(c->reader, (piece->start + off) / IMAGE_GRANULE, &want))
+	if (!piece->has_digest[i])
 		return sv_is_zero(dev, len);
 	struct sv_digest is = sv_xxh3_128(dev, len, image_reader_info(c->reader)->digest_seed);
-	return !memcmp(&is, &want, sizeof(is));
+	return !memcmp(&is, &piece->digest[i], sizeof(is));
 }
 
 static int piece_work(void *arg, void *worker, void *p, struct sv_err *err)

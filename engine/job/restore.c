@@ -285,6 +285,10 @@ static int verdict(struct restore_run *run, struct sv_err *err)
 	sv_extents_clear(&hit);
 	if (rc)
 		return sv_fail_nomem(err);
+	if (image_reader_digests_lost(run->reader) && !run->image_damaged) {
+		run->image_damaged = true;
+		job_say(run->job, SV_EVENT_DAMAGE, "disk.idx cannot be read any more");
+	}
 	if (run->damaged.n || run->image_damaged)
 		return sv_fail(err, SV_E_DIFFERS, 0, run->params->image,
 			       "the image is damaged: %llu bytes could not be restored",

@@ -119,6 +119,10 @@ static int verify_run(struct sv_job *job, void *state, struct sv_err *err)
 		int rc_disk = compare_disk(&run, p, err);
 		rc = rc ? rc : rc_disk;
 	}
+	if (image_reader_digests_lost(run.reader)) {
+		run.found++;
+		job_say(job, SV_EVENT_DAMAGE, "disk.idx cannot be read any more");
+	}
 	if (!rc && run.found)
 		rc = sv_fail(err, SV_E_DIFFERS, 0, p->image, "%s is damaged", p->image);
 	if (!rc)

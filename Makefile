@@ -44,7 +44,7 @@ AGAIN      := $(MAKE) --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps check check-all check-dirty unit check-unit check-roundtrip check-matrix check-asan check-ubsan check-tsan \
-	lint lint-deep format demo bench fuzz fuzzers coverage install clean FORCE
+	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
 all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(TESTS) $(BUILD)/faultio.so
@@ -140,8 +140,8 @@ check: deps
 	+$(Q)$(AGAIN) check-all
 
 # a make of its own, so that it sees the packages that were just installed
-check-all: all
-	$(Q)$(RUN) $(LINT_TESTS) $(TESTS) $(ROUNDTRIP) $(MATRIX)
+check-all: all fuzzers-built
+	$(Q)$(RUN) $(LINT_TESTS) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(MATRIX)
 
 ## check-unit: the unit tests
 check-unit: all
@@ -194,11 +194,20 @@ format:
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS   := BUILD=build-fuzz CC=clang CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+FUZZ_COVER   := BUILD=build-fuzzcov CC=clang CFLAGS='-O1 -g' SANITIZE='-fprofile-instr-generate -fcoverage-mapping'
 
-## fuzz: every fuzz target for FUZZ_SECONDS (60) each (build-fuzz/)
-fuzz:
+fuzzers-built:
 	+$(Q)$(AGAIN) $(FUZZ_FLAGS) fuzzers
+
+## fuzz: every fuzz target for FUZZ_SECONDS (60) of CPU time, and what of the parsers that reached (build-fuzz/)
+fuzz: fuzzers-built
+	+$(Q)$(AGAIN) $(FUZZ_COVER) fuzzers
 	$(Q)build-scripts/run-fuzzers.sh build-fuzz/fuzz $(FUZZ_SECONDS)
+	$(Q)build-scripts/fuzz-coverage.sh build-fuzzcov/fuzz build-fuzz/fuzz/corpus
+
+## fuzz-corpus: commit to tests/fuzz/corpus/ the fewest of the inputs found that reach as much
+fuzz-corpus: fuzzers-built
+	$(Q)build-scripts/fuzz-corpus.sh build-fuzz/fuzz
 
 ## coverage: lines covered by the unit tests, file by file (build-cov/)
 coverage:
@@ -225,6 +234,6 @@ include build-scripts/iso/iso.mk
 ## clean: remove every build folder, but keep the downloaded packages of the live image
 clean:
 	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
-	$(Q)rm -rf build-asan build-tsan build-fuzz build-cov
+	$(Q)rm -rf build-asan build-tsan build-fuzz build-fuzzcov build-cov
 
 -include $(ENGINE_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TLIB_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d) $(FUZZ_SRC:%.c=$(BUILD)/obj/%.d)

@@ -136,9 +136,8 @@ static int second_pass(void *arg, uint32_t type, const uint8_t *payload, size_t 
 	struct index_frame f;
 	if (type != RECORD_FRAME)
 		return 0;
-	if (!index_parse_frame(payload, len, &w->geometry, &f))
-		return SV_E_DATA;
-	if (f.number >= r->stop)
+	/* a record that means nothing stands behind those the first pass took */
+	if (!index_parse_frame(payload, len, &w->geometry, &f) || f.number >= r->stop)
 		return 1;
 	uint64_t pos = f.number * w->geometry.frame_size;
 	int rc = 0;
@@ -152,10 +151,13 @@ static int second_pass(void *arg, uint32_t type, const uint8_t *payload, size_t 
 	return rc;
 }
 
-static int scan(struct resume *r, index_record_fn fn)
+static int scan(struct resume *r, index_record_fn fn, struct sv_err *err)
 {
 	uint64_t damage;
 	int rc = index_scan(index_pread, &r->fd, 0, r->index_len, true, fn, r, &damage);
+	if (rc == SV_E_IO || rc == SV_E_DATA)
+		return sv_fail(err, SV_E_IO, 0, NAME_INDEX, "cannot read %s of %s", NAME_INDEX,
+			       r->w->part);
 	return rc > 0 ? 0 : rc;
 }
 
@@ -255,7 +257,7 @@ static int resume(struct resume *r, bool *resumed, struct sv_err *err)
 	int rc = open_files(r, err);
 	if (rc)
 		return rc > 0 ? 0 : rc;
-	rc = scan(r, first_pass);
+	rc = scan(r, first_pass, err);
 	if (rc == SV_E_FORMAT)
 		return sv_fail(err, rc, 0, r->w->part, "%s was begun by a newer version",
 			       r->w->part);
@@ -268,7 +270,7 @@ static int resume(struct resume *r, bool *resumed, struct sv_err *err)
 	if (!rc && r->stop == 0)
 		return 0;
 	if (!rc)
-		rc = scan(r, second_pass);
+		rc = scan(r, second_pass, err);
 	if (!rc)
 		rc = reopen(r, err);
 	*resumed = rc == 0;

@@ -26,14 +26,6 @@ static const struct blk_ops sealed_ops = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fsmap *map = NULL;
-	if (size < 3)
-		return 0;
-	struct fuzz_volume vol = fuzz_volume(data, size);
-	if (data[2] & SEAL)
-		vol.dev.ops = &sealed_ops;
-	fuzz_must(!fsmap_read_as(&vol.dev, &fsmap_ext_ops, "ext4", &map, NULL));
-	fuzz_check_map(map);
-	fsmap_destroy(map);
-	return 0;
+	bool seal = size > 2 && data[2] & SEAL;
+	return fuzz_map(seal ? &sealed_ops : &fuzz_ops, &fsmap_ext_ops, "ext4", data, size);
 }

@@ -3,10 +3,12 @@
 #ifndef TESTS_FUZZ_FSMAP_H
 #define TESTS_FUZZ_FSMAP_H
 
+#include "tests/fuzz/fuzz.h"
+
 #include "engine/fsmap/reader.h"
 #include "engine/util/bytes.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 /*
@@ -15,14 +17,7 @@
  * their number of such units, and the bytes. What lies outside of the volume is left out.
  */
 #define FUZZ_UNIT 64
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static inline void fuzz_must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#define FUZZ_BAD  0x40 /* in the third byte: the first piece cannot be read */
 
 /* The volume is never spread out in memory: an input costs what the reader reads of it. */
 struct fuzz_volume {
@@ -80,26 +75,52 @@ static inline void fuzz_check_map(const struct fsmap *map)
 	uint64_t end = 0;
 	for (size_t i = 0; i < map->used.n; i++) {
 		const struct sv_extent *e = &map->used.v[i];
-		fuzz_must(e->len > 0 && (i == 0 || e->start > end));
-		fuzz_must(sv_range_ok(e->start, e->len, map->size));
+		must(e->len > 0 && (i == 0 || e->start > end));
+		must(sv_range_ok(e->start, e->len, map->size));
 		end = e->start + e->len;
 	}
-	fuzz_must(map->state != FSMAP_WHOLE || sv_extents_total(&map->used) == map->size);
-	fuzz_must((map->state == FSMAP_EXACT) == (map->reason[0] == '\0'));
+	must(memchr(map->label, 0, sizeof(map->label)) && memchr(map->uuid, 0, sizeof(map->uuid)));
+	must(map->state != FSMAP_WHOLE || sv_extents_total(&map->used) == map->size);
+	must((map->state == FSMAP_EXACT) == (map->reason[0] == '\0'));
 }
 
-/* Read the volume in the input by one reader, without the probe. */
-static inline int fuzz_reader(const struct fsmap_ops *ops, const char *type, const uint8_t *data,
-			      size_t size)
+/* The volume, or what stands before it to make reads fail. */
+static inline struct blk_dev *fuzz_open(struct fuzz_volume *vol, const uint8_t *data)
+{
+	struct blk_dev *dev = &vol->dev;
+	if (data[2] & FUZZ_BAD && vol->len > 5) {
+		const struct blk_fault_rule rule = {.ops = BLK_FAULT_READ,
+						    .start = (uint64_t)get_le32(data + 3) *
+							     FUZZ_UNIT,
+						    .len = FUZZ_UNIT,
+						    .sys_errno = EIO};
+		must(!blk_fault_create(&vol->dev, &dev) && !blk_fault_add(dev, &rule));
+	}
+	return dev;
+}
+
+/* Read the map of the volume in the input by one reader, or by whichever the probe gives (NULL).
+ * `io`: how the volume is read. */
+static inline int fuzz_map(const struct blk_ops *io, const struct fsmap_ops *ops, const char *type,
+			   const uint8_t *data, size_t size)
 {
 	struct fsmap *map = NULL;
 	if (size < 3)
-		return 0;
+		return -1;
 	struct fuzz_volume vol = fuzz_volume(data, size);
-	fuzz_must(!fsmap_read_as(&vol.dev, ops, type, &map, NULL));
+	vol.dev.ops = io;
+	struct blk_dev *dev = fuzz_open(&vol, data);
+	must(!(ops ? fsmap_read_as(dev, ops, type, &map, NULL) : fsmap_read(dev, &map, NULL)));
 	fuzz_check_map(map);
 	fsmap_destroy(map);
+	blk_close(dev);
 	return 0;
+}
+
+static inline int fuzz_reader(const struct fsmap_ops *ops, const char *type, const uint8_t *data,
+			      size_t size)
+{
+	return fuzz_map(&fuzz_ops, ops, type, data, size);
 }
 
 #endif

@@ -5,36 +5,11 @@
  * Input: a byte of flags, then the file. With FLAG_SEAL the checksums of all records are put right,
  * or the fuzzer would never get past them.
  */
-#include "engine/image/index.h"
-#include "engine/util/crc.h"
+#include "tests/fuzz/fuzz_image.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define FLAG_SEAL 1
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void seal(uint8_t *p, size_t size)
-{
-	while (size >= sizeof(struct disk_record)) {
-		struct disk_record *r = (struct disk_record *)p;
-		size_t room = size - sizeof(*r), len = SV_MIN(get_le32(r->len), room);
-		put_le32(r->len, (uint32_t)len);
-		put_le32(r->crc, ~sv_crc32c(~0u, r + 1, len));
-		put_le32(r->head_crc, ~sv_crc32c(~0u, r, 12));
-		p += sizeof(*r) + len;
-		size = room - len;
-	}
-}
 
 static void check_runs(const struct index *ix)
 {
@@ -74,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(file && fd >= 0);
 	memcpy(file, data + 1, size - 1);
 	if (data[0] & FLAG_SEAL)
-		seal(file, size - 1);
+		fuzz_seal_index(file, size - 1);
 	must(write(fd, file, size - 1) == (ssize_t)(size - 1));
 	if (!index_load(index_pread, &fd, size - 1, NULL, &ix)) {
 		check_runs(&ix);

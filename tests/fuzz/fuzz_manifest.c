@@ -1,18 +1,11 @@
 /* fuzz_manifest.c - hostile manifests; what is accepted survives being written and read again */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/fuzz/fuzz.h"
+
 #include "engine/image/format.h"
 #include "engine/image/manifest.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check(const struct manifest *m)
 {

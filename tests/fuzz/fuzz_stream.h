@@ -3,9 +3,10 @@
 #ifndef TESTS_FUZZ_STREAM_H
 #define TESTS_FUZZ_STREAM_H
 
+#include "tests/fuzz/fuzz.h"
+
 #include "engine/image/frames.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Frames are decoded only while they are as small as a fuzzer can afford. */
@@ -16,12 +17,6 @@ struct fuzz_stream {
 	const uint8_t *data;
 	size_t size;
 };
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int fuzz_read(void *arg, void *buf, size_t len, uint64_t off)
 {

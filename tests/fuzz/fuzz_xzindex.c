@@ -10,8 +10,6 @@
 
 #define FLAG_SEAL 1
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* Footer of the .xz file format, section 2.1.2: CRC32, backward size / 4 - 1, flags, "YZ". */
 static void seal(uint8_t *p, size_t size)
 {

@@ -117,6 +117,112 @@ seektable_seeds() {
 	tail -c 60 "$samples/zstd/disk.img.zst" >"$folder/seektable/seed-tail"
 }
 
+# whole images, with parts missing, in volumes, with the flags of fuzz_image.h and of the target
+image_seeds() {
+	local name xz out=$folder/image/seed
+	for name in zstd xz bad-frame bad-index bad-table newer; do
+		xz=$([ "$name" = xz ] && echo 1 || echo 0)
+		"$here/pack_image.py" "$samples/$name" "$out-$name" 0 "$xz"
+		"$here/pack_image.py" "$samples/$name" "$out-$name-sealed" 1 $((xz + 4))
+		"$here/pack_image.py" "$samples/$name" "$out-$name-part" 2 $((xz + 4)) manifest sums
+		"$here/pack_image.py" "$samples/$name" "$out-$name-lone" 5 "$xz" manifest index sums
+		"$here/pack_image.py" "$samples/$name" "$out-$name-no-index" 1 $((xz + 8)) index
+	done
+	"$here/pack_image.py" "$samples/volumes" "$out-volumes" 0 16
+	"$here/pack_image.py" "$samples/volumes" "$out-volumes-digits" 0 80
+	"$here/pack_image.py" "$samples/volumes" "$out-volumes-many" 0 144
+	# frames stored as they are: the same, called so
+	"$here/pack_image.py" "$samples/zstd" plain 0 6
+	sed 's/zstd/none/g' plain >"$out-plain"
+	"$here/pack_image.py" "$samples/volumes" "$out-volumes-gap" 1 48
+	"$here/pack_image.py" "$samples/volumes" "$out-volumes-file" 5 16 manifest index sums
+}
+
+resume_seeds() {
+	local name xz own
+	for name in zstd xz bad-frame volumes; do
+		xz=$([ "$name" = xz ] && echo 1 || echo 0)
+		for own in 0 1 2 4 8; do
+			"$here/pack_image.py" "$samples/$name" "$folder/resume/seed-$name-$own" "$own" $((xz + 4)) manifest sums
+		done
+		"$here/pack_image.py" "$samples/$name" "$folder/resume/seed-$name-volumes" 0 $((xz + 20)) manifest sums
+		"$here/pack_image.py" "$samples/$name" "$folder/resume/seed-$name-streamless" 0 4 manifest sums stream
+	done
+}
+
+# NUMBER CONTENT: a file of fuzz_disks.c
+answer() {
+	printf '%b' "\\x$(printf %02x "$1")\\x$(printf %02x "$(printf '%b' "$2" | wc -c)")$2"
+}
+
+disks_seeds() {
+	answer 3 '\0\0200\0\024     WD-WCC4E1234567' >"$folder/disks/seed-page80"
+	answer 4 '\0\0203\0\024\02\0\0\04ABCD\01\03\0\010\0120\01\01\01\01\02\03\04' >"$folder/disks/seed-page83"
+	answer 8 'USB123\n' >"$folder/disks/seed-usb"
+	answer 11 'naa.5001' >"$folder/disks/seed-naa"
+	answer 6 't10.ATA  DISK' >"$folder/disks/seed-t10"
+	answer 33 '36 35 8:1 / /mnt\\040x rw,noatime master:1 - ext3 /dev/sda1 rw,errors=continue\n' >"$folder/disks/seed-mount"
+	answer 33 '36 35 0:9 / /mnt ro - btrfs /dev/mapper/x ro\n' >"$folder/disks/seed-btrfs"
+	answer 34 'Filename Type\n/dev/sda1 partition 1 0 -2\n' >"$folder/disks/seed-swap"
+	answer 24 '/some/file' >"$folder/disks/seed-loop"
+	{ answer 5 SAME && answer 15 7 && answer 12 18446744073709551615; } >"$folder/disks/seed-huge"
+}
+
+# the seeds of the readers, and types that no reader knows
+probe_seeds() {
+	local type
+	for type in fat swap ext ntfs; do
+		cp "$folder/$type"/seed-* "$folder/probe/"
+	done
+	blank 20M
+	mkfs.btrfs -q -b 120M -n 4096 -s 4096 -M img 2>/dev/null || true
+	pack probe btrfs 512 || true
+	blank 4M
+	printf 'LABELONE\1\0\0\0\0\0\0\0' | dd of=img bs=512 seek=1 conv=notrunc status=none
+	printf 'LUKS\xba\xbe\0\1' | dd of=img conv=notrunc status=none
+	pack probe ambivalent 512
+	blank 4M
+	printf 'LUKS\xba\xbe\0\1' | dd of=img conv=notrunc status=none
+	pack probe luks 512
+	blank 4M
+	printf '\xeb\x76\x90EXFAT   ' | dd of=img conv=notrunc status=none
+	pack probe exfat 512
+	blank 4M
+	printf '\xeb\x58\x90-FVE-FS-' | dd of=img conv=notrunc status=none
+	pack probe bitlocker 512
+}
+
+# PLACE BYTE...: patches of fuzz_layout.c that set bytes (hexadecimal) from that place on
+patch() {
+	local at=$1 byte
+	for byte in "${@:2}"; do
+		printf '%b' "\\x$(printf %02x $((at & 255)))\\x$(printf %02x $((at >> 8)))\\x$byte\\x01"
+		at=$((at + 1))
+	done
+}
+
+# NAME FLAGS [PATCHES]: a seed of fuzz_layout.c; the first patch changes nothing
+layout_seed() {
+	{ printf '%b' "\\x$(printf %02x "$2")\\0\\0\\0\\0" && "${@:3}"; } >"$folder/layout/seed-$1"
+}
+
+layout_seeds() {
+	local flags ebr=$((4 * 512 + 446)) next=$((4 * 512 + 462))
+	for flags in 0 1 2 6 8 16 17 22 33 65 97 103; do
+		layout_seed "flags-$flags" "$flags" true
+	done
+	layout_seed ntfs 1 patch 3 4e 54 46 53 20 20 20 20
+	layout_seed fat 1 patch 0 eb 3c 90 00 00 00 00 00 00 00 00 00 02 01 01 00 02 10 00 a0 00 f8
+	layout_seed loop 1 patch $((next + 8)) 00
+	layout_seed forked 1 patch $((ebr + 4)) 05
+	layout_seed outside 1 patch $((next + 10)) 01
+	layout_seed at-zero 1 patch $((446 + 8)) 00
+	layout_seed two-extended 1 patch $((446 + 4)) 05
+	layout_seed overlap 1 patch $((446 + 12)) 60
+	{ printf '\201' && patch $((4 * 512)) 00; } >"$folder/layout/seed-bad-ebr"
+	{ printf '\206' && patch 512 45; } >"$folder/layout/seed-bad-primary"
+}
+
 xzindex_seeds() {
 	flagged "$samples/xz/disk.img.xz" xzindex whole '\000'
 	flagged "$samples/xz/disk.img.xz" xzindex sealed '\001'
@@ -130,26 +236,50 @@ poke() {
 		dd of=img bs=1 seek="$2" conv=notrunc status=none
 }
 
-# OPEN: a transaction with two bitmaps, written by debugfs, not replayed
+# OPEN: a transaction with a bitmap, the superblock and a block, written by debugfs, not replayed
 ext_dirty() {
 	local bitmap
 	bitmap=$(dumpe2fs img 2>/dev/null | awk '/Block bitmap at/ { print $4; exit }')
 	dd if=img bs=1024 skip="$bitmap" count=1 status=none >copy
-	cat copy copy >copies
-	printf '%s\njw -b %d,2 copies\njc\n' "$1" "$bitmap" >script
+	dd if=img bs=1024 skip=1 count=1 status=none >super
+	cat copy super copy >copies
+	printf '%s\njw -b %d,1,2 copies\njc\n' "$1" "$bitmap" >script
 	debugfs -w -f script img
 }
 
-# a fast commit: HEAD, ADD_RANGE of 7 blocks at 2000, TAIL
+# a fast commit: HEAD, ADD_RANGE of 7 blocks at 2000, an INODE with extents, UNLINK, TAIL
 ext_fast_commit() {
-	local journal last
+	local journal last total length
 	journal=$(($(debugfs -R 'bmap <8> 0' img 2>/dev/null) * 1024))
-	last=$(($(dumpe2fs -h img 2>/dev/null | awk '/^Total journal blocks/ { print $4 }') - 256))
+	total=$(dumpe2fs -h img 2>/dev/null | awk '/^Total journal blocks/ { print $4 }')
+	length=$(dumpe2fs -h img 2>/dev/null | awk '/^Fast commit length/ { print $4 }')
+	last=$(debugfs -R "bmap <8> $((total - length))" img 2>/dev/null)
 	debugfs -w -R 'feature needs_recovery' img
 	poke $((0x20)) $((journal + 0x28))
-	printf '%b' '\x09\0\x08\0\0\0\0\0\x01\0\0\0\x01\0\x10\0\x0c\0\0\0\0\0\0\0\x07\0\0\0\xd0\x07\0\0' \
-		'\x08\0\x08\0\x01\0\0\0\0\0\0\0' |
-		dd of=img bs=1 seek=$((journal + last * 1024)) conv=notrunc status=none
+	{
+		printf '%b' '\x09\0\x08\0\0\0\0\0\x01\0\0\0\x01\0\x10\0\x0c\0\0\0\0\0\0\0\x07\0\0\0\xd0\x07\0\0'
+		printf '%b' '\x06\0\xa4\0\x0c\0\0\0' && debugfs -R 'imap <8>' img >where
+		dd if=img bs=1 skip="$(inode_place <where)" count=160 status=none
+		printf '%b' '\x05\0\x08\0\0\0\0\0\0\0\0\0\x08\0\x08\0\x01\0\0\0\0\0\0\0'
+	} >commit
+	dd if=commit of=img bs=1 seek=$((last * 1024)) conv=notrunc status=none
+}
+
+# "located at block 42, offset 0x0700" -> the place in bytes
+inode_place() {
+	local block offset
+	read -r block offset < <(sed -n 's/.*located at block \([0-9]*\), offset \(0x[0-9a-fA-F]*\).*/\1 \2/p')
+	echo $((block * 1024 + offset))
+}
+
+# free space in small pieces, and a journal over them: its extents need a tree
+ext_pieces() {
+	local block
+	for ((block = 600; block < 4000; block += 40)); do
+		echo "setb $block"
+	done >script
+	debugfs -w -f script img
+	tune2fs -j -J size=1 img
 }
 
 # NAME SIZE MKFS-OPTION...
@@ -161,7 +291,9 @@ ext_seed() {
 	*-v[23]) ext_dirty "jo -c -v ${name: -1}" ;;
 	*-dirty) ext_dirty jo ;;
 	*-fast) ext_fast_commit ;;
+	*-pieces*) ext_pieces ;;
 	esac
+	[[ $name != *-pieces-dirty ]] || ext_dirty jo
 	pack ext "$name" 512
 }
 
@@ -178,10 +310,12 @@ ext_seeds() {
 	ext_seed ext4-fast 4M -t ext4 -J size=1 -O ^metadata_csum,fast_commit
 	ext_seed ext4-meta-bg 4M -t ext4 -O ^has_journal,^metadata_csum,meta_bg,^resize_inode -g 256
 	ext_seed ext4-bigalloc 4M -t ext4 -J size=1 -O bigalloc,^metadata_csum -C 4096
+	ext_seed ext4-pieces 4M -t ext4 -O ^has_journal
+	ext_seed ext4-pieces-dirty 4M -t ext4 -O ^has_journal,^metadata_csum
 	ext_seed ext4-mmp 4M -t ext4 -O ^has_journal,mmp
 }
 
-for target in fat swap ext ntfs manifest index seektable xzindex; do
+for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

@@ -6,8 +6,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "engine/image/format.h"
 #include "engine/image/image.h"
 #include "engine/util/bytes.h"
+#include "engine/util/crc.h"
 #include "tests/lib/fixture.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/scratch.h"
@@ -335,6 +337,46 @@ static void test_torn_files(void **state)
 	sample_drop(&s);
 }
 
+/* Change a byte of the payload of the nth frame record, and its checksum with it. */
+static void spoil_frame(unsigned int n, size_t at)
+{
+	char path[256];
+	size_t len = (size_t)length_of("disk.idx");
+	uint8_t *p = malloc(len);
+	int fd = open(scratch_path(path, sizeof(path), part, "disk.idx"), O_RDWR | O_CLOEXEC);
+	assert_non_null(p);
+	assert_int_equal(pread(fd, p, len, 0), len);
+	for (size_t pos = 0; pos < len;) {
+		struct disk_record *r = (struct disk_record *)(p + pos);
+		size_t payload = get_le32(r->len);
+		if (get_le32(r->type) == RECORD_FRAME && n-- == 0) {
+			p[pos + sizeof(*r) + at] ^= 0x10;
+			put_le32(r->crc, ~sv_crc32c(~0u, r + 1, payload));
+			put_le32(r->head_crc, ~sv_crc32c(~0u, r, 12));
+		}
+		pos += sizeof(*r) + payload;
+	}
+	assert_int_equal(pwrite(fd, p, len, 0), len);
+	close(fd);
+	free(p);
+}
+
+/* A record whose checksum is right and whose content is nonsense ends what is continued. */
+static void test_false_record(void **state)
+{
+	(void)state;
+	struct sample s;
+	sample_make(&s, 70, "zstd", FRAME, SIZE);
+	for (size_t at = 0; at < sizeof(struct disk_frame) - 4; at++) {
+		begin(&s, 9, true);
+		spoil_frame(5, at);
+		uint64_t from = go_on(&s, NULL);
+		assert_true(from == 5 * FRAME || from == 9 * FRAME);
+		remove_image();
+	}
+	sample_drop(&s);
+}
+
 /* The process ends without a word in the middle of everything. */
 static void test_dropped(void **state)
 {
@@ -374,7 +416,8 @@ int main(void)
 		cmocka_unit_test(test_every_frame),  cmocka_unit_test(test_identity_stays),
 		cmocka_unit_test(test_old_digests),  cmocka_unit_test(test_changed_source),
 		cmocka_unit_test(test_after_finish), cmocka_unit_test(test_store_faults),
-		cmocka_unit_test(test_torn_files),   cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_torn_files),   cmocka_unit_test(test_false_record),
+		cmocka_unit_test(test_dropped),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

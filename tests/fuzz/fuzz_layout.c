@@ -260,19 +260,23 @@ static struct blk_dev *spoil(struct blk_dev *disk, const struct table *t, uint64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct blk_dev *disk;
+	struct blk_dev *mem, *disk;
 	if (!size)
 		return -1;
 	struct table t = {.ss = data[0] & FLAG_4096 ? 4096 : 512, .flags = data[0]};
 	t.size = (uint64_t)SECTORS * t.ss;
-	must(!blk_mem_create(NULL, t.size, t.ss, &disk));
-	t.d = blk_mem_data(disk);
+	must(!blk_mem_create(NULL, t.size, t.ss, &mem));
+	t.d = blk_mem_data(mem);
 	build(&t, data + 1, size - 1);
-	if (data[0] & FLAG_BAD && size >= 5)
-		disk = spoil(disk, &t, place(&t, get_le16(data + 1)));
+	bool spoilt = data[0] & FLAG_BAD && size >= 5;
+	disk = mem;
+	if (spoilt)
+		disk = spoil(mem, &t, place(&t, get_le16(data + 1)));
 	parse(disk, &t);
 	read_all(disk);
 	move(&t);
-	blk_close(disk);
+	if (spoilt)
+		blk_close(disk);
+	blk_close(mem);
 	return 0;
 }

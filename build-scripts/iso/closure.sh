@@ -10,29 +10,44 @@
 . "$(dirname "$0")/lib.sh"
 
 libs=/usr/lib/x86_64-linux-gnu
-declare -A taken=()
+declare -A taken=() folders=()
 queue=()
+missing=0
 
-# PATH: with the links in its folders resolved, and the last part left alone
+# SENTENCE: a line that cannot be followed; all of them are told before the end
+complain() {
+	echo "closure.sh: $*" >&2
+	missing=$((missing + 1))
+}
+
+# PATH: with the links in its folders resolved, and the last part left alone; in REPLY
 plain_path() {
-	local dir
-	dir=$(realpath "$ROOT${1%/*}/")
-	printf '%s/%s\n' "${dir#"$ROOT"}" "${1##*/}"
+	local dir=${1%/*}
+	[ -n "${folders[$dir]:-}" ] || folders[$dir]=$(realpath "$ROOT$dir/")
+	REPLY=${folders[$dir]#"$ROOT"}/${1##*/}
 }
 
 # PATH: this file, and if it is a link what it leads to
 take() {
-	local path
-	path=$(plain_path "$1")
-	[ -z "${taken[$path]:-}" ] || return 0
-	taken[$path]=1
-	if [ ! -L "$ROOT$path" ]; then
-		queue+=("$ROOT$path")
+	local REPLY path
+	plain_path "$1"
+	[ -z "${taken[$REPLY]:-}" ] || return 0
+	taken[$REPLY]=1
+	if [ ! -L "$ROOT$REPLY" ]; then
+		queue+=("$ROOT$REPLY")
 		return
 	fi
-	path=$(root_target "$path")
-	[ -e "$ROOT$path" ] || die "$1 leads to $path, which no package has"
-	take "$path"
+	path=$(root_target "$REPLY")
+	if [ -e "$ROOT$path" ]; then
+		take "$path"
+	else
+		complain "$1 leads to $path, which no package has"
+	fi
+}
+
+# PATTERN FILE: a link that leads nowhere is left out where it was not asked for by name
+leads_nowhere() {
+	[[ $1 == *[*?]* ]] && [ -L "$2" ] && [ ! -e "$ROOT$(root_target "${2#"$ROOT"}")" ]
 }
 
 # LIST: take what its lines name
@@ -41,8 +56,9 @@ take_list() {
 	while read -r pattern; do
 		[[ $pattern == /* ]] || die "$1: not an absolute path: $pattern"
 		mapfile -t match < <(compgen -G "$ROOT$pattern" | LC_ALL=C sort)
-		[ "${#match[@]}" -gt 0 ] || die "$1: no package in iso-config/packages.txt has $pattern"
+		[ "${#match[@]}" -gt 0 ] || complain "$1: no package in iso-config/packages.txt has $pattern"
 		for file in "${match[@]}"; do
+			! leads_nowhere "$pattern" "$file" || continue
 			if [ -d "$file" ] && [ ! -L "$file" ]; then
 				while read -r file; do take "${file#"$ROOT"}"; done < <(find "$file" ! -type d)
 			else
@@ -74,7 +90,7 @@ take_library() {
 		take "$dir/$2"
 		return
 	done
-	die "${1#"$ROOT"} needs $2, which no package of the lock has"
+	complain "${1#"$ROOT"} needs $2, which no package of the lock has"
 }
 
 # take libraries until nothing new is needed
@@ -105,6 +121,7 @@ queue+=("${programs[@]}")
 close_over_libraries
 # the kernel starts a program by this name
 [ -z "${taken[$libs/libc.so.6]:-}" ] || take /usr/lib64/ld-linux-x86-64.so.2
+[ "$missing" -eq 0 ] || die "$missing files are missing"
 mkdir -p "$target"
 printf '%s\n' "${!taken[@]}" | LC_ALL=C sort | sed 's,^/,./,' |
 	tar -C "$ROOT" --no-recursion -c -T - | tar -C "$target" -x --keep-directory-symlink --no-same-owner

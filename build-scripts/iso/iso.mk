@@ -3,10 +3,11 @@
 
 ISO     := $(BUILD)/salvor-$(VERSION)-amd64.iso
 CACHE   ?= build/cache
+COMP    ?= xz
 ISO_ENV := BUILD=$(BUILD) CACHE=$(CACHE) VERSION=$(VERSION) DATE=$(DATE)
 ISO_SH  := build-scripts/iso
 
-.PHONY: iso iso-lock iso-packages
+.PHONY: iso iso-lock iso-packages iso-sizes netboot
 
 ## iso-lock: look up the newest Debian packages and write their versions into iso-config/packages.lock
 iso-lock:
@@ -18,3 +19,35 @@ iso-packages: $(BUILD)/iso/kernel
 $(BUILD)/iso/kernel: iso-config/packages.lock $(addprefix $(ISO_SH)/,lib.sh apt.sh fetch.sh unpack.sh)
 	$(Q)$(ISO_ENV) $(ISO_SH)/fetch.sh
 	$(Q)$(ISO_ENV) $(ISO_SH)/unpack.sh
+
+# the host's programs do not come in: all that has a part in the bytes is below
+ISO_FILES := $(shell find initramfs iso-config bootloader -type f 2>/dev/null) $(wildcard $(ISO_SH)/*.sh)
+
+## iso: the live image, build/salvor-VERSION-amd64.iso (COMP=zstd: larger, but quickly made)
+iso: $(ISO)
+
+## netboot: build/netboot/, to be served by TFTP or HTTP to machines that boot by network
+netboot: $(BUILD)/netboot/SHA256SUMS
+
+# the compression is part of what was asked for
+$(BUILD)/iso/comp: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMP)' | cmp -s - $@ || echo '$(COMP)' > $@
+
+$(BUILD)/iso/initrd: $(BUILD)/iso/kernel $(BUILD)/iso/comp $(BUILD)/salvor $(ISO_FILES)
+	$(Q)$(ISO_ENV) $(ISO_SH)/mk-root.sh
+	$(Q)$(ISO_ENV) COMP=$(COMP) $(ISO_SH)/mk-squashfs.sh
+	$(Q)$(ISO_ENV) $(ISO_SH)/mk-parts.sh
+	$(Q)$(ISO_ENV) $(ISO_SH)/mk-initramfs.sh
+
+$(ISO): $(BUILD)/iso/initrd
+	$(Q)$(ISO_ENV) $(ISO_SH)/mk-esp.sh
+	$(Q)$(ISO_ENV) $(ISO_SH)/mk-iso.sh $@
+	@cp $(BUILD)/iso/parts.spdx $(ISO:.iso=.spdx)
+
+$(BUILD)/netboot/SHA256SUMS: $(BUILD)/iso/initrd
+	$(Q)$(ISO_ENV) $(ISO_SH)/mk-netboot.sh
+
+## iso-sizes: what the bytes of the live image are spent on
+iso-sizes: $(ISO)
+	@$(ISO_ENV) $(ISO_SH)/sizes.sh $<

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # From the environment: BUILD (folder, default build), CACHE (downloaded packages, default build/cache),
-# VERSION and DATE (of the product; the Makefile knows them). All paths are absolute after this.
+# VERSION and DATE of the product, which the Makefile knows. All paths are absolute after this.
 set -eu -o pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$(realpath -m "${BUILD:-$TOP/build}")
 CACHE=$(realpath -m "${CACHE:-$TOP/build/cache}")
 ISO_DIR=$BUILD/iso
+VERSION=${VERSION:-0}
 # shellcheck disable=SC2034 # for the scripts that source this
 ROOT=$ISO_DIR/packages
 LOCK=$TOP/iso-config/packages.lock
@@ -62,3 +63,37 @@ locked_tool() {
 
 # FOLDER: set every time stamp below to the one of the product
 same_times() { find "$1" -depth -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
+
+# KEY: its value in iso-config/profile.conf
+profile() {
+	data_lines "$TOP/iso-config/profile.conf" | sed -n "s/^$1 *= *//p" | grep . ||
+		die "iso-config/profile.conf does not say $1"
+}
+
+# FILE NAME=VALUE...: print a template without its comments, with every @NAME@ replaced
+fill_in() {
+	local file=$1 text pair
+	shift
+	text=$(data_lines "$file")
+	for pair; do text=${text//"@${pair%%=*}@"/"${pair#*=}"}; done
+	[[ $text != *@[A-Z]*@* ]] || die "$file: a word between @ is left over"
+	printf '%s\n' "$text"
+}
+
+# the name of the file by which a boot loader knows the medium it belongs to
+medium_id() {
+	printf 'salvor-%s-%s\n' "$VERSION" "$(cat "$ISO_DIR/vmlinuz" "$ISO_DIR/initrd" | sha256sum | cut -c 1-16)"
+}
+
+# ROOT: a link to its busybox for every applet whose name no real program has
+add_applets() {
+	local root=$1 applet name
+	"$root/usr/bin/busybox" --list-full | while read -r applet; do
+		name=${applet##*/}
+		[ -e "$root/usr/bin/$name" ] || [ -e "$root/usr/sbin/$name" ] || [ -L "$root/usr/bin/$name" ] ||
+			case $applet in
+			sbin/* | */sbin/*) ln -s ../bin/busybox "$root/usr/sbin/$name" ;;
+			*) ln -s busybox "$root/usr/bin/$name" ;;
+			esac
+	done
+}

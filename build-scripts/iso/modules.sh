@@ -20,7 +20,7 @@ select_modules() {
 	for list; do data_lines "$list" | sed "s,^,${list##*/} ,"; done | awk -v from="$from" '
 		function key(path) { sub(/.*\//, "", path); sub(/\.ko$/, "", path); gsub(/-/, "_", path); return path }
 		function regex(glob) { gsub(/[.+]/, "\\\\&", glob); gsub(/\*/, "[^/]*", glob); gsub(/\?/, "[^/]", glob); return "^kernel/" glob "$" }
-		function fail(text) { print "modules.sh: " text > "/dev/stderr"; failed = 1; exit 1 }
+		function complain(text) { print "modules.sh: " text > "/dev/stderr"; failed = 1 }
 		function want(path,  i, n, part) {
 			if (path in wanted)
 				return
@@ -63,7 +63,7 @@ select_modules() {
 					hits += (builtin[name] ~ wish)
 			}
 			if (!hits)
-				fail(list ": the kernel has no module " text)
+				complain(list ": the kernel has no module " text)
 		}
 		END {
 			if (failed)

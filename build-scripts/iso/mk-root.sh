@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# mk-root.sh - stage the live system in build/iso/root: modules, tools, salvor, overlay, links to busybox
+# SPDX-License-Identifier: GPL-3.0-or-later
+. "$(dirname "$0")/lib.sh"
+
+root=$ISO_DIR/root
+shopt -s nullglob
+modules=("$TOP"/initramfs/features/*.modules)
+files=("$TOP"/initramfs/features/*.files)
+
+# our own programs, without what only a debugger reads
+add_programs() {
+	install -d "$root/usr/bin"
+	install -s -m 755 "$BUILD/salvor" "$root/usr/bin/salvor"
+}
+
+# files as they are; whether one may be run is all that counts of its mode
+add_overlay() {
+	[ -d "$TOP/initramfs/overlay" ] || return 0
+	tar -C "$TOP/initramfs/overlay" -c --mode='u=rwX,go=rX' . |
+		tar -C "$root" -x --no-same-owner --keep-directory-symlink --overwrite
+}
+
+# one /usr, and the folders that the kernel and programs mount over or write to
+add_folders() {
+	local dir
+	mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},dev,proc,sys,run,tmp,mnt,root,etc,var}
+	for dir in bin sbin lib lib64; do
+		[ -L "$root/$dir" ] || ln -s "usr/$dir" "$root/$dir"
+	done
+	chmod 1777 "$root/tmp"
+	chmod 700 "$root/root"
+}
+
+rm -rf -- "$root"
+mkdir -p "$root"
+add_folders
+say ROOT "${#modules[@]} lists of modules, ${#files[@]} lists of files"
+"$TOP/build-scripts/iso/modules.sh" "$root" "${modules[@]}"
+"$TOP/build-scripts/iso/closure.sh" -n "$BUILD/salvor" "$root" "${files[@]}"
+add_programs
+add_overlay
+[ -x "$root/usr/bin/busybox" ] || die 'busybox is in no list of initramfs/features'
+add_applets "$root"

@@ -7,7 +7,7 @@ COMP    ?= xz
 ISO_ENV := BUILD=$(BUILD) CACHE=$(CACHE) VERSION=$(VERSION) DATE=$(DATE)
 ISO_SH  := build-scripts/iso
 
-.PHONY: iso iso-lock iso-packages iso-sizes netboot
+.PHONY: iso iso-lock iso-packages iso-sizes netboot usb run check-iso-repro
 
 ## iso-lock: look up the newest Debian packages and write their versions into iso-config/packages.lock
 iso-lock:
@@ -51,3 +51,16 @@ $(BUILD)/netboot/SHA256SUMS: $(BUILD)/iso/initrd
 ## iso-sizes: what the bytes of the live image are spent on
 iso-sizes: $(ISO)
 	@$(ISO_ENV) $(ISO_SH)/sizes.sh $<
+
+## usb: write the live image to the stick DEV=/dev/sdX, CONFIRM=ID (as told by salvor disks), with a data partition
+usb: $(ISO)
+	@[ -n '$(DEV)' ] || { echo 'make usb DEV=/dev/sdX CONFIRM=ID; these disks are there:'; $(BUILD)/salvor disks; exit 2; }
+	@$(ISO_ENV) $(ISO_SH)/usb.sh $< '$(DEV)'
+
+## run: boot the live image in QEMU with scratch disks (FIRMWARE=bios|uefi|secure, TEXT=1, MEMORY=MiB)
+run: $(ISO)
+	@$(ISO_ENV) $(ISO_SH)/run.sh $<
+
+## check-iso-repro: build the live image twice in different surroundings: the same bytes
+check-iso-repro: all
+	$(Q)CACHE=$(CACHE) $(RUN) tests/iso/reproducible.sh

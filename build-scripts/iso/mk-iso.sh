@@ -40,7 +40,7 @@ fill_tree() {
 # the folder as one image that is a CD, a disk with a GPT, and a disk with an MBR
 mk_image() {
 	local options=(
-		-V "$(profile volume)" -r -J -joliet-long
+		-V "$(profile volume)" -r -J -joliet-long -no-pad
 		# fixed times; the GUIDs of the GPT are made from them
 		--modification-date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S00)" --set_all_file_dates set_to_mtime
 		# BIOS from a disk: the MBR loads GRUB; partition 1 starts at 16 blocks, so that it can be mounted as well
@@ -53,7 +53,7 @@ mk_image() {
 		-eltorito-alt-boot -e '--interval:appended_partition_2:all::' -no-emul-boot
 	)
 	locked_tool /usr/bin/xorriso -as mkisofs "${options[@]}" -o "$out.new" "$tree" 2>"$ISO_DIR/xorriso.log" ||
-		die "xorriso failed: $(tail -n 1 "$ISO_DIR/xorriso.log")"
+		die "xorriso failed: $(grep -m 1 FAILURE "$ISO_DIR/xorriso.log" || echo "see $ISO_DIR/xorriso.log")"
 	mv "$out.new" "$out"
 }
 

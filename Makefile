@@ -15,10 +15,11 @@ WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvl
 CFLAGS   ?= -O2 -g
 SANITIZE ?=
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSALVOR_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen -pthread $(WARN) $(CFLAGS) $(SANITIZE)
-LDLIBS   := -lparted -lblkid -lzstd -llzma -lxxhash -lnettle -ljansson -pthread
+LDLIBS   := -lparted -lblkid -lmount -lzstd -llzma -lxxhash -lnettle -ljansson -pthread
 
 ENGINE_SRC := $(sort $(wildcard engine/*/*.c))
 CLI_SRC    := $(sort $(wildcard cli/*.c))
+TUI_SRC    := $(sort $(wildcard tui/*.c))
 TEST_SRC   := $(sort $(wildcard tests/unit/test_*.c))
 TLIB_SRC   := $(sort $(wildcard tests/lib/*.c))
 FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -27,6 +28,7 @@ MAN_SRC    := $(sort $(wildcard docs/man/*.txt))
 
 ENGINE_OBJ := $(ENGINE_SRC:%.c=$(BUILD)/obj/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/obj/%.o) $(if $(CLI_SRC),$(BUILD)/obj/gen/help_text.o)
+TUI_OBJ    := $(TUI_SRC:%.c=$(BUILD)/obj/%.o)
 MAN        := $(patsubst docs/man/%.txt,$(BUILD)/man/salvor-%.1,$(filter-out docs/man/salvor.txt,$(MAN_SRC))) $(BUILD)/man/salvor.1
 TLIB_OBJ   := $(TLIB_SRC:%.c=$(BUILD)/obj/%.o)
 TESTS      := $(TEST_SRC:tests/unit/%.c=$(BUILD)/unit/%)
@@ -77,9 +79,9 @@ $(BUILD)/libsalvor.a: $(ENGINE_OBJ) $(BUILD)/engine.list
 	$(if $(Q),@echo "  AR      $@")
 	$(Q)rm -f $@ && ar rcs $@ $(ENGINE_OBJ)
 
-$(BUILD)/salvor: $(CLI_OBJ) $(BUILD)/libsalvor.a
+$(BUILD)/salvor: $(CLI_OBJ) $(TUI_OBJ) $(BUILD)/libsalvor.a
 	$(if $(Q),@echo "  LD      $@")
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/libsalvor.a $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(CLI_OBJ) $(TUI_OBJ) $(BUILD)/libsalvor.a $(LDLIBS) -lncursesw
 
 # tests of the command see all of it but main()
 $(BUILD)/libcli.a: $(CLI_OBJ)
@@ -236,4 +238,4 @@ clean:
 	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
 	$(Q)rm -rf build-asan build-tsan build-fuzz build-fuzzcov build-cov
 
--include $(ENGINE_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TLIB_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d) $(FUZZ_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(ENGINE_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TUI_OBJ:.o=.d) $(TLIB_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d) $(FUZZ_SRC:%.c=$(BUILD)/obj/%.d)

@@ -1,9 +1,12 @@
 /* main.c - the command salvor: find the verb, parse, run, turn the result into words and a code */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
+#include "tui/tui.h"
 
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *cli_help_text(const char *name)
 {
@@ -115,10 +118,21 @@ static int help(int argc, char **argv)
 	return 0;
 }
 
+/* On a terminal the interface, else help. SALVOR_UI asks for one kind of it, wherever it runs. */
 static int no_verb(void)
 {
+	const char *ui = getenv("SALVOR_UI"), *root = getenv("SALVOR_ROOT");
+	struct tui_params params = {.root = root ? root : ""};
+	if (ui && !strcmp(ui, "plain"))
+		params.style = TUI_PLAIN;
+	else if (ui && !strcmp(ui, "tui"))
+		params.style = TUI_FULL;
+	if (params.style != TUI_AUTO || (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
+		sv_init(params.root);
+		return tui_run(&params);
+	}
 	print_short_help();
-	cli_say_error("name a verb: this version has no interface on the screen yet");
+	cli_say_error("name a verb, or start salvor on a terminal for its interface");
 	return sv_exit_code(SV_E_USAGE);
 }
 

@@ -1,0 +1,206 @@
+/* places.c - where an image can lie: mounted filesystems, and mounting one more */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/disk/places.h"
+#include "engine/disk/sysfs.h"
+#include "engine/util/bytes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <libmount/libmount.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define PLACES_DIR "/run/salvor/places"
+
+/* Types that hold people's files. */
+static const struct place_type {
+	const char *name;
+	bool network;
+} types[] = {
+	{"ext2", false},      {"ext3", false},	  {"ext4", false},     {"xfs", false},
+	{"btrfs", false},     {"vfat", false},	  {"exfat", false},    {"ntfs", false},
+	{"ntfs3", false},     {"fuseblk", false}, {"f2fs", false},     {"jfs", false},
+	{"hfsplus", false},   {"udf", false},	  {"reiserfs", false}, {"nilfs2", false},
+	{"cifs", true},	      {"smb3", true},	  {"nfs", true},       {"nfs4", true},
+	{"fuse.sshfs", true},
+};
+
+static const struct place_type *type_of(const char *name)
+{
+	for (size_t i = 0; i < SV_ARRAY(types); i++)
+		if (!strcmp(types[i].name, name))
+			return &types[i];
+	return NULL;
+}
+
+/* The same filesystem seen through several mount points counts once. */
+static struct place *same_source(const struct place_list *list, const char *source, const char *fs)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!strcmp(list->v[i].source, source) && !strcmp(list->v[i].fs, fs))
+			return &list->v[i];
+	return NULL;
+}
+
+static bool fill_space(const char *root, struct place *place)
+{
+	char path[SYSFS_PATH];
+	struct statvfs st;
+	snprintf(path, sizeof(path), "%s%s", root, place->path);
+	if (statvfs(path, &st))
+		return false;
+	place->size = (uint64_t)st.f_blocks * st.f_frsize;
+	place->free = (uint64_t)st.f_bavail * st.f_frsize;
+	place->read_only |= st.f_flag & ST_RDONLY && !*root;
+	return true;
+}
+
+static int take(const char *root, const struct mntent *m, struct place_list *list,
+		struct sv_err *err)
+{
+	const struct place_type *type = type_of(m->mnt_type);
+	if (!type || strlen(m->mnt_dir) >= sizeof(list->v->path) ||
+	    strlen(m->mnt_fsname) >= sizeof(list->v->source))
+		return 0;
+	struct place *old = same_source(list, m->mnt_fsname, m->mnt_type), place = {0};
+	if (old && strlen(old->path) <= strlen(m->mnt_dir))
+		return 0;
+	snprintf(place.path, sizeof(place.path), "%s", m->mnt_dir);
+	snprintf(place.source, sizeof(place.source), "%s", m->mnt_fsname);
+	snprintf(place.fs, sizeof(place.fs), "%s", m->mnt_type);
+	place.network = type->network;
+	place.read_only = hasmntopt(m, MNTOPT_RO);
+	if (!fill_space(root, &place))
+		return 0;
+	if (!place.network)
+		sysfs_of_node(root, place.source, place.kname);
+	if (old) {
+		*old = place;
+		return 0;
+	}
+	struct place *grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
+	if (!grown)
+		return sv_fail_nomem(err);
+	list->v = grown;
+	list->v[list->n++] = place;
+	return 0;
+}
+
+static int by_use(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	if (x->network != y->network)
+		return x->network ? 1 : -1;
+	return x->free < y->free ? 1 : x->free > y->free ? -1 : strcmp(x->path, y->path);
+}
+
+int places_list(const char *root, struct place_list *list, struct sv_err *err)
+{
+	char file[SYSFS_PATH], text[4096];
+	struct mntent m;
+	int rc = 0;
+	memset(list, 0, sizeof(*list));
+	snprintf(file, sizeof(file), "%s/proc/self/mounts", root);
+	FILE *f = setmntent(file, "re");
+	if (!f)
+		return sv_fail(err, SV_E_FAILED, errno, file, "cannot read the table of mounts");
+	while (!rc && getmntent_r(f, &m, text, sizeof(text)))
+		rc = take(root, &m, list, err);
+	endmntent(f);
+	if (rc)
+		places_clear(list);
+	else if (list->n)
+		qsort(list->v, list->n, sizeof(*list->v), by_use);
+	return rc;
+}
+
+void places_clear(struct place_list *list)
+{
+	free(list->v);
+	memset(list, 0, sizeof(*list));
+}
+
+/* ---- one more ---- */
+
+static int make_dirs(const char *root, const char *kname, char *path, size_t cap,
+		     struct sv_err *err)
+{
+	static const char *const levels[] = {"/run", "/run/salvor", PLACES_DIR};
+	for (size_t i = 0; i < SV_ARRAY(levels); i++) {
+		snprintf(path, cap, "%s%s", root, levels[i]);
+		if (mkdir(path, 0700) && errno != EEXIST)
+			return sv_fail(err, SV_E_STORE, errno, path, "cannot make the folder %s",
+				       path);
+	}
+	snprintf(path, cap, "%s" PLACES_DIR "/%s", root, kname);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return sv_fail(err, SV_E_STORE, errno, path, "cannot make the folder %s", path);
+	return 0;
+}
+
+static int do_mount(const char *node, const char *path, struct sv_err *err)
+{
+	char reason[200] = "";
+	struct libmnt_context *context = mnt_new_context();
+	if (!context)
+		return sv_fail_nomem(err);
+	int rc = mnt_context_set_source(context, node);
+	if (!rc)
+		rc = mnt_context_set_target(context, path);
+	if (!rc)
+		rc = mnt_context_set_options(context, "rw,nosuid,nodev,noexec");
+	if (!rc)
+		rc = mnt_context_mount(context);
+	int code = mnt_context_get_excode(context, rc, reason, sizeof(reason));
+	mnt_free_context(context);
+	if (code)
+		return sv_fail(err, SV_E_STORE, 0, node, "%s cannot be mounted: %s", node,
+			       *reason ? reason : "the helper program refused");
+	return 0;
+}
+
+int places_mount(const char *root, const char *node, char path_ret[256], struct sv_err *err)
+{
+	struct place_list list;
+	struct disk disk;
+	int rc = disk_find(root, node, &disk, err);
+	if (!rc)
+		rc = places_list(root, &list, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < list.n; i++)
+		if (!strcmp(list.v[i].kname, disk.kname)) {
+			snprintf(path_ret, 256, "%s", list.v[i].path);
+			places_clear(&list);
+			return 0;
+		}
+	places_clear(&list);
+	if (*disk.in_use)
+		return sv_fail(err, SV_E_REFUSED, 0, node, "%s is in use: %s", node, disk.in_use);
+	rc = make_dirs(root, disk.kname, path_ret, 256, err);
+	return rc ? rc : do_mount(node, path_ret, err);
+}
+
+void places_unmount_all(const char *root)
+{
+	char dir[SYSFS_PATH], path[SYSFS_PATH + 256];
+	snprintf(dir, sizeof(dir), "%s" PLACES_DIR, root);
+	DIR *d = opendir(dir);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		struct libmnt_context *context = *e->d_name == '.' ? NULL : mnt_new_context();
+		if (!context)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		mnt_context_set_target(context, path);
+		mnt_context_umount(context);
+		mnt_free_context(context);
+		rmdir(path);
+	}
+	if (d)
+		closedir(d);
+}

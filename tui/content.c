@@ -1,0 +1,212 @@
+/* content.c - what is on the disks, found out in the background */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/content.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+	struct disk disk;
+	bool again; /* asked for anew while it was being read */
+	struct content_view view;
+};
+
+/* Shared by the interface's thread and the reading thread; whoever leaves last frees it. */
+struct content {
+	pthread_mutex_t lock; /* guards all below but root */
+	pthread_cond_t wake;
+	const char *root;
+	struct entry **entries;
+	size_t n;
+	bool changed, stop;
+};
+
+static void content_free(struct content *content)
+{
+	for (size_t i = 0; i < content->n; i++) {
+		content_view_clear(&content->entries[i]->view);
+		free(content->entries[i]);
+	}
+	free(content->entries);
+	pthread_mutex_destroy(&content->lock);
+	pthread_cond_destroy(&content->wake);
+	free(content);
+}
+
+static bool same_appearance(const struct disk *a, const struct disk *b)
+{
+	return !strcmp(a->kname, b->kname) && a->diskseq == b->diskseq && a->size == b->size &&
+	       !strcmp(a->serial, b->serial) && a->live == b->live;
+}
+
+static struct entry *find(const struct content *content, const struct disk *disk)
+{
+	for (size_t i = 0; i < content->n; i++)
+		if (same_appearance(&content->entries[i]->disk, disk))
+			return content->entries[i];
+	return NULL;
+}
+
+static struct entry *next_waiting(const struct content *content)
+{
+	for (size_t i = 0; i < content->n; i++)
+		if (content->entries[i]->view.state == CONTENT_WAITING)
+			return content->entries[i];
+	return NULL;
+}
+
+/* Without the lock: this may take as long as the disk likes. */
+static void look(const char *root, const struct disk *disk, struct content_view *view)
+{
+	struct sv_map *map = NULL;
+	struct sv_err err = {0};
+	struct sv_map_params params = {.root = root, .source = disk->path};
+	if (sv_map_read(&params, &map, &err)) {
+		view->state = CONTENT_FAILED;
+		snprintf(view->sentence, sizeof(view->sentence), "%.255s", err.text);
+		return;
+	}
+	view->state = CONTENT_READY;
+	view->used = map->used;
+	snprintf(view->table, sizeof(view->table), "%s", map->table);
+	snprintf(view->warning, sizeof(view->warning), "%s", map->doubt);
+	view->parts = calloc(map->n_parts + 1, sizeof(*view->parts));
+	if (view->parts) {
+		memcpy(view->parts, map->parts, map->n_parts * sizeof(*view->parts));
+		view->n_parts = map->n_parts;
+	}
+	sv_map_destroy(map);
+}
+
+static void read_one(struct content *content, struct entry *entry)
+{
+	struct disk disk = entry->disk;
+	struct content_view view = {0};
+	entry->view.state = CONTENT_READING;
+	pthread_mutex_unlock(&content->lock);
+	look(content->root, &disk, &view);
+	pthread_mutex_lock(&content->lock);
+	content_view_clear(&entry->view);
+	entry->view = view;
+	if (entry->again)
+		entry->view.state = CONTENT_WAITING;
+	entry->again = false;
+	content->changed = true;
+}
+
+static void *reader(void *arg)
+{
+	struct content *content = arg;
+	pthread_mutex_lock(&content->lock);
+	while (!content->stop) {
+		struct entry *entry = next_waiting(content);
+		if (entry)
+			read_one(content, entry);
+		else
+			pthread_cond_wait(&content->wake, &content->lock);
+	}
+	pthread_mutex_unlock(&content->lock);
+	content_free(content);
+	return NULL;
+}
+
+struct content *content_create(const char *root)
+{
+	pthread_t thread;
+	struct content *content = calloc(1, sizeof(*content));
+	if (!content)
+		return NULL;
+	content->root = root;
+	pthread_mutex_init(&content->lock, NULL);
+	pthread_cond_init(&content->wake, NULL);
+	if (pthread_create(&thread, NULL, reader, content)) {
+		content_free(content);
+		return NULL;
+	}
+	pthread_detach(thread);
+	return content;
+}
+
+void content_destroy(struct content *content)
+{
+	if (!content)
+		return;
+	pthread_mutex_lock(&content->lock);
+	content->stop = true;
+	pthread_cond_signal(&content->wake);
+	pthread_mutex_unlock(&content->lock);
+}
+
+static void want_one(struct content *content, const struct disk *disk, bool again)
+{
+	struct entry *entry = find(content, disk);
+	if (entry) {
+		if (!again)
+			return;
+		if (entry->view.state == CONTENT_READING)
+			entry->again = true;
+		else
+			entry->view.state = CONTENT_WAITING;
+		return;
+	}
+	struct entry **grown = reallocarray(content->entries, content->n + 1, sizeof(*grown));
+	if (!grown)
+		return;
+	content->entries = grown;
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return;
+	entry->disk = *disk;
+	content->entries[content->n++] = entry;
+}
+
+void content_want(struct content *content, const struct disk_list *disks, bool again)
+{
+	if (!content)
+		return;
+	pthread_mutex_lock(&content->lock);
+	for (size_t i = 0; i < disks->n; i++)
+		want_one(content, &disks->v[i], again);
+	pthread_cond_signal(&content->wake);
+	pthread_mutex_unlock(&content->lock);
+}
+
+void content_get(struct content *content, const struct disk *disk, struct content_view *view_ret)
+{
+	memset(view_ret, 0, sizeof(*view_ret));
+	if (!content)
+		return;
+	pthread_mutex_lock(&content->lock);
+	const struct entry *entry = find(content, disk);
+	if (entry) {
+		*view_ret = entry->view;
+		view_ret->parts = NULL;
+		view_ret->n_parts = 0;
+		struct sv_map_part *copy = calloc(entry->view.n_parts + 1, sizeof(*copy));
+		if (copy && entry->view.parts) {
+			memcpy(copy, entry->view.parts, entry->view.n_parts * sizeof(*copy));
+			view_ret->n_parts = entry->view.n_parts;
+		}
+		view_ret->parts = copy;
+	}
+	pthread_mutex_unlock(&content->lock);
+}
+
+void content_view_clear(struct content_view *view)
+{
+	free(view->parts);
+	memset(view, 0, sizeof(*view));
+}
+
+bool content_changed(struct content *content)
+{
+	if (!content)
+		return false;
+	pthread_mutex_lock(&content->lock);
+	bool changed = content->changed;
+	content->changed = false;
+	pthread_mutex_unlock(&content->lock);
+	return changed;
+}

@@ -1,0 +1,195 @@
+/* disks.c - the disks as the screens show them: numbered for the session, always by model, size and
+ * serial */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/disks.h"
+#include "tui/i18n.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void identity_key(const struct disk *disk, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s|%s|%llu|%s|%s", disk->model, disk->serial,
+		 (unsigned long long)disk->size, disk->wwn,
+		 *disk->serial && !disk->duplicate_serial ? "" : disk->port);
+}
+
+static struct app_seen *find_seen(const struct app *app, const struct disk *disk)
+{
+	char key[sizeof(app->seen->key)];
+	identity_key(disk, key, sizeof(key));
+	for (size_t i = 0; i < app->n_seen; i++)
+		if (!strcmp(app->seen[i].key, key))
+			return &app->seen[i];
+	return NULL;
+}
+
+static void remember(struct app *app, const struct disk *disk)
+{
+	if (find_seen(app, disk))
+		return;
+	struct app_seen *grown = reallocarray(app->seen, app->n_seen + 1, sizeof(*grown));
+	if (!grown)
+		return;
+	app->seen = grown;
+	struct app_seen *seen = &grown[app->n_seen];
+	identity_key(disk, seen->key, sizeof(seen->key));
+	seen->number = (unsigned int)++app->n_seen;
+}
+
+void app_scan_disks(struct app *app)
+{
+	struct disk_list list = {0};
+	struct sv_err err = {0};
+	*app->disks_error = '\0';
+	if (disk_scan(app->root, &list, &err)) {
+		snprintf(app->disks_error, sizeof(app->disks_error), "%.255s", err.text);
+		return;
+	}
+	disk_list_clear(&app->disks);
+	app->disks = list;
+	for (size_t i = 0; i < list.n; i++)
+		remember(app, &list.v[i]);
+	content_want(app->content, &app->disks, false);
+}
+
+unsigned int app_disk_number(const struct app *app, const struct disk *disk)
+{
+	const struct app_seen *seen = find_seen(app, disk);
+	return seen ? seen->number : 0;
+}
+
+bool app_same_disk(const struct disk *a, const struct disk *b)
+{
+	char left[400], right[400];
+	identity_key(a, left, sizeof(left));
+	identity_key(b, right, sizeof(right));
+	return !strcmp(left, right);
+}
+
+const struct disk *app_disk_again(const struct app *app, const struct disk *disk)
+{
+	for (size_t i = 0; i < app->disks.n; i++)
+		if (app_same_disk(&app->disks.v[i], disk))
+			return &app->disks.v[i];
+	return NULL;
+}
+
+const char *app_disk_name(const struct app *app, const struct disk *disk, char out[APP_DISK_TEXT])
+{
+	char size[2 * SV_SIZE_TEXT];
+	snprintf(out, APP_DISK_TEXT, "#%u  %s  %s  S/N %s", app_disk_number(app, disk),
+		 *disk->model ? disk->model : disk->path, sv_text_size_both(size, disk->size),
+		 *disk->serial ? disk->serial : _("none"));
+	return out;
+}
+
+const char *disks_where(const struct disk *disk, char out[DISKS_WHERE_TEXT])
+{
+	snprintf(out, DISKS_WHERE_TEXT, "%s%s%s%s", disk->path, *disk->transport ? "  " : "",
+		 disk->transport, disk->removable ? _("  removable") : "");
+	return out;
+}
+
+/* ---- what is on them ---- */
+
+static void part_words(const struct sv_map_part *part, char *out, size_t cap)
+{
+	char size[SV_SIZE_TEXT];
+	const char *name = *part->label ? part->label : part->name;
+	snprintf(out, cap, "%d %s%s%.20s%s%s %s", part->number, *name ? "\"" : "", "", name,
+		 *name ? "\" " : "", *part->fs ? part->fs : _("unknown"),
+		 sv_text_size(size, part->size));
+}
+
+/* The partitions in one line, as many as fit. */
+static void parts_line(const struct content_view *view, char *out, size_t cap)
+{
+	size_t len = 0;
+	*out = '\0';
+	for (size_t i = 0; i < view->n_parts; i++) {
+		char words[160];
+		if (view->parts[i].extended)
+			continue;
+		part_words(&view->parts[i], words, sizeof(words));
+		int n = snprintf(out + len, cap - len, "%s%s", len ? "   " : "", words);
+		if (n < 0 || (size_t)n >= cap - len)
+			return;
+		len += (size_t)n;
+	}
+}
+
+size_t disks_segments(const struct content_view *view, uint64_t size, struct page_segment *out,
+		      size_t cap)
+{
+	size_t n = 0;
+	uint64_t pos = 0;
+	for (size_t i = 0; i < view->n_parts && n + 2 < cap; i++) {
+		const struct sv_map_part *part = &view->parts[i];
+		if (part->extended || part->start < pos)
+			continue;
+		if (part->start > pos)
+			out[n++] = (struct page_segment){.size = part->start - pos, .mark = ' '};
+		out[n++] = (struct page_segment){
+			.size = part->size,
+			.fill = part->size ? (unsigned int)((double)part->used * 100.0 /
+							    (double)part->size)
+					   : 0,
+			.mark = (char)('0' + part->number % 10)};
+		pos = part->start + part->size;
+	}
+	if (pos < size)
+		out[n++] = (struct page_segment){.size = size - pos, .mark = ' '};
+	return n;
+}
+
+const char *disks_summary(const struct app *app, const struct disk *disk,
+			  char out[DISKS_SUMMARY_TEXT])
+{
+	struct content_view view;
+	char used[SV_SIZE_TEXT];
+	content_get(app->content, disk, &view);
+	if (*disk->in_use)
+		snprintf(out, DISKS_SUMMARY_TEXT, "%s", disk->in_use);
+	else if (view.state == CONTENT_READY && !view.n_parts)
+		snprintf(out, DISKS_SUMMARY_TEXT, "%s", _("no partitions"));
+	else if (view.state == CONTENT_READY)
+		snprintf(out, DISKS_SUMMARY_TEXT,
+			 _n("%zu partition, %s used", "%zu partitions, %s used", view.n_parts),
+			 view.n_parts, sv_text_size(used, view.used));
+	else if (view.state == CONTENT_FAILED)
+		snprintf(out, DISKS_SUMMARY_TEXT, "%s", view.sentence);
+	else
+		snprintf(out, DISKS_SUMMARY_TEXT, "%s", _("being looked at"));
+	content_view_clear(&view);
+	return out;
+}
+
+void disks_item(const struct app *app, struct page *page, int id, const struct disk *disk,
+		const char *reason)
+{
+	struct content_view view;
+	struct page_segment segments[64];
+	char name[APP_DISK_TEXT], where[DISKS_WHERE_TEXT], line[400];
+	page_item(page, id, 0, reason, "%s", app_disk_name(app, disk, name));
+	content_get(app->content, disk, &view);
+	disks_where(disk, where);
+	if (view.state == CONTENT_READY) {
+		page_item_line(page, STYLE_DIM, "%s   %s", where, view.table);
+		parts_line(&view, line, sizeof(line));
+		if (view.n_parts) {
+			page_item_bar(
+				page, segments,
+				disks_segments(&view, disk->size, segments, SV_ARRAY(segments)));
+			page_item_line(page, STYLE_NORMAL, "%s", line);
+		}
+		if (*view.warning)
+			page_item_line(page, STYLE_WARN, "%s", view.warning);
+	} else {
+		page_item_line(page, STYLE_DIM, "%s   %s", where,
+			       view.state == CONTENT_FAILED ? view.sentence
+							    : _("being looked at ..."));
+	}
+	content_view_clear(&view);
+}

@@ -1,0 +1,23 @@
+/* disks.h - what several screens say about a disk */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TUI_DISKS_H
+#define TUI_DISKS_H
+
+#include "tui/app.h"
+
+#define DISKS_WHERE_TEXT   200
+#define DISKS_SUMMARY_TEXT 300
+
+/* "/dev/sda  sata" */
+const char *disks_where(const struct disk *disk, char out[DISKS_WHERE_TEXT]);
+/* "4 partitions, 313 GB used", or why that is not known. */
+const char *disks_summary(const struct app *app, const struct disk *disk,
+			  char out[DISKS_SUMMARY_TEXT]);
+/* A disk as a thing to choose, with its bar and partitions. `reason`: why it cannot be chosen. */
+void disks_item(const struct app *app, struct page *page, int id, const struct disk *disk,
+		const char *reason);
+/* Partitions and gaps to scale; returns how many. */
+size_t disks_segments(const struct content_view *view, uint64_t size, struct page_segment *out,
+		      size_t cap);
+
+#endif

@@ -1,0 +1,25 @@
+/* flow.h - the steps of each task, as the head of its pages shows them */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TUI_FLOW_H
+#define TUI_FLOW_H
+
+#include "tui/app.h"
+
+extern const char *const flow_steps_save[];
+extern const char *const flow_steps_restore[];
+
+#define FLOW_PRESETS 4
+extern const char *const flow_presets[FLOW_PRESETS]; /* by the names of the engine */
+
+/* Title and steps of the flow that is on. */
+void flow_head(const struct app *app, struct page *page, unsigned int step);
+/* Folder and name of the image as one path. */
+void flow_image_path(const struct app *app, char *out, size_t cap);
+/* "laptop_SERIAL_2026-11-26": letters, digits, point, dash and underscore only. */
+void flow_propose_name(struct app *app);
+/* The equal command, for the Review page and the log. */
+void flow_command(const struct app *app, char *out, size_t cap);
+/* Create and start the job of the plan, and show its progress. */
+void flow_start(struct app *app);
+
+#endif

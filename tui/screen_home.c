@@ -1,0 +1,147 @@
+/* screen_home.c - the first page: what do you want to do? */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/disks.h"
+#include "tui/i18n.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum home_id {
+	HOME_SAVE = 1,
+	HOME_RESTORE,
+	HOME_CLONE,
+	HOME_RESCUE,
+	HOME_OPEN,
+	HOME_DISKS,
+	HOME_NETWORK,
+	HOME_SHELL,
+	HOME_SETTINGS,
+	HOME_POWER,
+	HOME_JOB
+};
+
+static const struct home_entry {
+	enum home_id id;
+	char key;
+	const char *name, *what;
+	const char *missing; /* why it cannot be chosen in this version */
+} entries[] = {
+	{HOME_SAVE, '1', N_("Back up a disk"), N_("save disk or partitions into an image"), NULL},
+	{HOME_RESTORE, '2', N_("Restore"), N_("write an image back to a disk"), NULL},
+	{HOME_CLONE, '3', N_("Clone a disk"), N_("copy one disk straight onto another"),
+	 N_("not in this version: back up, then restore")},
+	{HOME_RESCUE, '4', N_("Rescue a failing disk"), N_("copy what can be read"),
+	 N_("not in this version: ddrescue is in the shell (8)")},
+	{HOME_OPEN, '5', N_("Open an image"), N_("look into it, check it"), NULL},
+	{HOME_SHELL, '8', N_("Shell"), "", NULL},
+	{HOME_POWER, '0', N_("Power off, restart or leave"), "", NULL},
+};
+
+static void fill_disks(const struct app *app, struct page *page)
+{
+	char summary[DISKS_SUMMARY_TEXT], name[APP_DISK_TEXT];
+	page_gap(page);
+	page_head(page, _n("%zu disk found", "%zu disks found", app->disks.n), app->disks.n);
+	if (*app->disks_error)
+		page_text(page, STYLE_WARN, "%s", app->disks_error);
+	else if (!app->disks.n)
+		page_text(page, STYLE_WARN, "%s",
+			  _("No disk was found. A RAID mode in the firmware setup (RST, VMD) hides "
+			    "disks; switching it to AHCI shows them."));
+	for (size_t i = 0; i < app->disks.n; i++) {
+		const struct disk *disk = &app->disks.v[i];
+		page_text(page, STYLE_NORMAL, "%s", app_disk_name(app, disk, name));
+		page_text(page, STYLE_DIM, "    %s", disks_summary(app, disk, summary));
+	}
+}
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	char title[80];
+	(void)screen;
+	snprintf(title, sizeof(title), _("Salvor %s  Rescue and backup"), sv_version());
+	page_title(page, title);
+	page_text(page, STYLE_STRONG, "%s", _("What do you want to do?"));
+	page_gap(page);
+	if (app->work && !app->work->ended)
+		page_item(page, HOME_JOB, 'J', NULL, _("Back to the running job: %s"),
+			  app->work->what);
+	for (size_t i = 0; i < SV_ARRAY(entries); i++) {
+		const struct home_entry *e = &entries[i];
+		char text[160];
+		snprintf(text, sizeof(text), "%-24s%s", _(e->name), *e->what ? _(e->what) : "");
+		page_item(page, e->id, e->key, e->missing ? _(e->missing) : NULL, "%s", text);
+	}
+	fill_disks(app, page);
+	page_gap(page);
+	page_text(page, STYLE_DIM, "%s",
+		  _("Nothing is written to any disk before the page \"Review\" and your "
+		    "confirmation."));
+	page_action(page, REQ_RESCAN, NULL);
+	page_action(page, REQ_POWER, NULL);
+}
+
+static void begin(struct app *app, enum plan_kind kind, const struct screen_ops *first)
+{
+	if (app->work && !app->work->ended) {
+		app_say(app, STYLE_WARN, _("A job is running"),
+			_("Wait for the running job, or stop it, before you begin another one."));
+		return;
+	}
+	app->plan.kind = kind;
+	app->plan.typed[0] = '\0';
+	app_push(app, first);
+}
+
+static bool act(struct app *app, struct screen *screen, enum request request, int id)
+{
+	(void)screen;
+	if (request == REQ_RESCAN) {
+		app_scan_disks(app);
+		content_want(app->content, &app->disks, true);
+	}
+	if (request == REQ_POWER)
+		app_push(app, &screen_power);
+	if (request != REQ_ENTER)
+		return true;
+	switch (id) {
+	case HOME_SAVE:
+		begin(app, PLAN_SAVE, &screen_source);
+		break;
+	case HOME_RESTORE:
+		begin(app, PLAN_RESTORE, &screen_place);
+		break;
+	case HOME_OPEN:
+		begin(app, PLAN_VERIFY, &screen_place);
+		break;
+	case HOME_SHELL:
+		app_shell(app);
+		break;
+	case HOME_POWER:
+		app_push(app, &screen_power);
+		break;
+	case HOME_JOB:
+		app_push(app, &screen_progress);
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static void tick(struct app *app, struct screen *screen)
+{
+	(void)screen;
+	app_scan_disks(app);
+}
+
+const struct screen_ops screen_home = {
+	.name = "home",
+	.help = N_("This is where everything begins. Choose with the arrow keys and Enter, or by "
+		   "the number. Entries that are not possible now say why. Below are the disks of "
+		   "this machine; they are only looked at."),
+	.tick_ms = 2000,
+	.fill = fill,
+	.act = act,
+	.tick = tick,
+};

@@ -1,0 +1,55 @@
+/* screen_log.c - what has happened so far, newest last; and the help of the page below */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/app.h"
+#include "tui/i18n.h"
+
+#define LOG_SHOWN 200
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	char line[WORK_LOG_TEXT];
+	size_t n = work_log_count(app->log);
+	(void)screen;
+	page_title(page, _("Log"));
+	if (!n)
+		page_text(page, STYLE_DIM, "%s", _("Nothing has happened yet."));
+	for (size_t i = n > LOG_SHOWN ? n - LOG_SHOWN : 0; work_log_line(app->log, i, line); i++)
+		page_text(page, STYLE_NORMAL, "%s", line);
+}
+
+const struct screen_ops screen_log = {
+	.name = "log",
+	.help = N_("What this session has done, with times. It is in memory only."),
+	.tick_ms = 1000,
+	.fill = fill,
+};
+
+/* ---- help ---- */
+
+static void fill_keys(const struct page *below, struct page *page)
+{
+	for (const struct key_entry *entry = key_table; entry->request != REQ_NONE; entry++)
+		if (entry->where != KEY_OFFERED || page_has_action(below, entry->request))
+			page_text(page, STYLE_NORMAL, "  %-8s %s", entry->name, _(entry->help));
+}
+
+static void help_fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	struct page below = {0};
+	const struct screen *about = screen->below;
+	page_title(page, _("Help"));
+	if (!about)
+		return;
+	about->ops->fill(app, about, &below);
+	page_text(page, STYLE_NORMAL, "%s", _(about->ops->help));
+	page_gap(page);
+	page_head(page, "%s", _("Keys"));
+	fill_keys(&below, page);
+	page_clear(&below);
+}
+
+const struct screen_ops screen_help = {
+	.name = "help",
+	.help = "",
+	.fill = help_fill,
+};

@@ -1,0 +1,193 @@
+/* screen_progress.c - how far the job is, and how it ended */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/app.h"
+#include "tui/i18n.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ID_HOME = 1, ID_LOG };
+
+#define STALL_SECONDS 10
+
+static const char *phase_words(enum sv_phase phase)
+{
+	switch (phase) {
+	case SV_PHASE_PREPARE:
+		return _("preparing");
+	case SV_PHASE_COPY:
+		return _("copying");
+	case SV_PHASE_FLUSH:
+		return _("flushing to the disk");
+	case SV_PHASE_VERIFY:
+		return _("checking");
+	default:
+		return _("finishing");
+	}
+}
+
+/* Rounded down: 100 % is only what is complete. */
+static unsigned int permille(const struct sv_progress *now)
+{
+	if (!now->bytes_total || now->bytes_done >= now->bytes_total)
+		return now->bytes_total ? 1000 : 0;
+	unsigned int p =
+		(unsigned int)((double)now->bytes_done * 1000.0 / (double)now->bytes_total);
+	return SV_MIN(p, 999u);
+}
+
+static void fill_objects(const struct work *work, struct page *page)
+{
+	page_text(page, STYLE_NORMAL, _("From  %s"), work->from);
+	if (*work->to)
+		page_text(page, STYLE_NORMAL, _("To    %s"), work->to);
+}
+
+static void fill_counts(const struct work *work, struct page *page)
+{
+	char a[SV_SIZE_TEXT];
+	if (work->resumed_from)
+		page_text(page, STYLE_NORMAL, _("Continued at %s"),
+			  sv_text_size(a, work->resumed_from));
+	if (work->now.bad_bytes)
+		page_text(page, STYLE_WARN, _("Unreadable: %s"),
+			  sv_text_size(a, work->now.bad_bytes));
+	if (work->damages)
+		page_text(page, STYLE_DANGER, _("Damage found: %llu (L shows the log)"),
+			  (unsigned long long)work->damages);
+	else if (work->warnings)
+		page_text(page, STYLE_WARN, _("Warnings: %llu (L shows the log)"),
+			  (unsigned long long)work->warnings);
+}
+
+static void fill_speed(const struct work *work, struct page *page)
+{
+	char done[SV_SIZE_TEXT], total[SV_SIZE_TEXT], rate[SV_SIZE_TEXT], left[SV_SIZE_TEXT];
+	const struct sv_progress *now = &work->now;
+	unsigned int p = permille(now);
+	page_text(page, STYLE_STRONG, _("%s: %u.%u %%"), phase_words(now->phase), p / 10, p % 10);
+	page_gauge(page, p);
+	page_text(page, STYLE_NORMAL, _("%s of %s     %s/s     %s left"),
+		  sv_text_size(done, now->bytes_done), sv_text_size(total, now->bytes_total),
+		  sv_text_size(rate, now->bytes_per_s),
+		  now->eta_s == UINT64_MAX ? "?" : sv_text_duration(left, now->eta_s));
+}
+
+static void fill_running(const struct work *work, struct page *page)
+{
+	char time[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
+	fill_objects(work, page);
+	page_gap(page);
+	if (work->now.bytes_total)
+		fill_speed(work, page);
+	else
+		page_text(page, STYLE_STRONG, "%s", phase_words(work->now.phase));
+	page_text(page, STYLE_NORMAL, _("%s so far     %s stored"),
+		  sv_text_duration(time, work_seconds(work)),
+		  sv_text_size(stored, work->now.bytes_stored));
+	fill_counts(work, page);
+	if (work_stalled(work) >= STALL_SECONDS)
+		page_text(page, STYLE_WARN,
+			  _("No byte has moved for %llu s: a disk does not answer. It is being "
+			    "waited for."),
+			  (unsigned long long)work_stalled(work));
+	if (work->stopping)
+		page_text(page, STYLE_WARN, "%s", _("Stopping cleanly ..."));
+	page_gap(page);
+	page_head(page, "%s", _("Speed"));
+	page_graph(page, work->samples, work->n_samples);
+	page_action(page, REQ_STOP, NULL);
+}
+
+/* ---- the end ---- */
+
+static const char *verdict(const struct work *work)
+{
+	switch (work->code) {
+	case 0:
+		return _("DONE, AND CHECKED.");
+	case 3:
+		return _("DONE, BUT SOME AREAS COULD NOT BE READ.");
+	case 4:
+		return _("DAMAGE WAS FOUND.");
+	case 7:
+		return _("NOT DONE: THE STORE IS FULL.");
+	case 20:
+		return _("STOPPED.");
+	default:
+		return _("NOT DONE.");
+	}
+}
+
+static void fill_ended(const struct work *work, struct page *page)
+{
+	char time[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
+	page_text(page,
+		  !work->code				? STYLE_OK
+		  : work->code == 3 || work->code == 20 ? STYLE_WARN
+							: STYLE_DANGER,
+		  "%s", verdict(work));
+	if (work->code)
+		page_text(page, STYLE_NORMAL, "%s.", work->err.text);
+	if (work->code == 7 || work->code == 8 || work->code == 20)
+		page_text(page, STYLE_NORMAL, "%s",
+			  _("What was saved so far is kept: the same backup to the same name goes "
+			    "on from there (\"Unfinished: go on with it\")."));
+	page_gap(page);
+	fill_objects(work, page);
+	page_text(page, STYLE_NORMAL, _("Time %s     %s stored"),
+		  sv_text_duration(time, work_seconds(work)),
+		  sv_text_size(stored, work->now.bytes_stored));
+	fill_counts(work, page);
+	page_gap(page);
+	page_item(page, ID_HOME, 0, NULL, "%s", _("Back to start"));
+	page_item(page, ID_LOG, 0, NULL, "%s", _("Show the log"));
+}
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	const struct work *work = app->work;
+	(void)screen;
+	page_title(page, work->what);
+	if (work->ended)
+		fill_ended(work, page);
+	else
+		fill_running(work, page);
+}
+
+static bool act(struct app *app, struct screen *screen, enum request request, int id)
+{
+	(void)screen;
+	if (request == REQ_STOP) {
+		work_stop(app->work);
+		app_log(app, "%s", _("stopped by the user"));
+	}
+	if (request == REQ_ENTER && app->work->ended && id == ID_HOME)
+		app_home(app);
+	if (request == REQ_ENTER && app->work->ended && id == ID_LOG)
+		app_push(app, &screen_log);
+	return false;
+}
+
+static void tick(struct app *app, struct screen *screen)
+{
+	(void)screen;
+	if (!work_poll(app->work))
+		return;
+	app_log(app, "%s: %s %s", app->work->what, verdict(app->work), app->work->err.text);
+	app_scan_disks(app);
+	content_want(app->content, &app->disks, true);
+	app->fresh = true;
+}
+
+const struct screen_ops screen_progress = {
+	.name = "progress",
+	.help = N_("The job runs on its own: Esc goes back to the first page and it continues; "
+		   "shell and log can be used meanwhile. S stops it cleanly. A stopped backup can "
+		   "be continued later."),
+	.tick_ms = 200,
+	.fill = fill,
+	.act = act,
+	.tick = tick,
+	.back = tick,
+};

@@ -1,0 +1,250 @@
+/* screen_review.c - the only page with options, the last one before anything happens */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/disks.h"
+#include "tui/flow.h"
+#include "tui/i18n.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum review_id {
+	REVIEW_START = 1,
+	REVIEW_SPACE,
+	REVIEW_PRESET,
+	REVIEW_VERIFY,
+	REVIEW_BAD,
+	REVIEW_NOTE,
+	REVIEW_FREE,
+	REVIEW_TYPED,
+	REVIEW_RESUME
+};
+
+static const char *const preset_words[FLOW_PRESETS] = {N_("fast     zstd 1"), N_("normal   zstd 3"),
+						       N_("small    zstd 9"),
+						       N_("smallest zstd 19, slow")};
+static const char *const free_words[] = {N_("leave as it is"), N_("discard (TRIM)"),
+					 N_("overwrite with zeros")};
+
+/* What has to be typed: the end of the serial number; without one, the size in GB. */
+static void expected(const struct disk *target, char *out, size_t cap)
+{
+	size_t len = strlen(target->serial);
+	if (len)
+		snprintf(out, cap, "%s", target->serial + (len > 4 ? len - 4 : 0));
+	else
+		snprintf(out, cap, "%llu", (unsigned long long)(target->size / 1000000000));
+}
+
+static bool typed_right(const struct plan *plan)
+{
+	char want[16];
+	expected(&plan->target, want, sizeof(want));
+	return !strcasecmp(plan->typed, want);
+}
+
+/* ---- a save ---- */
+
+static void fill_chosen_parts(const struct app *app, struct page *page)
+{
+	const struct plan *plan = &app->plan;
+	char list[400] = "";
+	if (plan->all_parts) {
+		page_text(page, STYLE_NORMAL, "  %s", _("all partitions"));
+		return;
+	}
+	for (size_t i = 0; i < plan->n_parts; i++)
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), " %d", plan->parts[i]);
+	page_text(page, STYLE_NORMAL, "  %s%s", _("only partitions"), list);
+}
+
+static void fill_doubts(const struct app *app, struct page *page)
+{
+	struct content_view view;
+	content_get(app->content, &app->plan.source, &view);
+	for (size_t i = 0; i < view.n_parts; i++)
+		if (*view.parts[i].reason && !view.parts[i].extended)
+			page_text(page, STYLE_DIM, _("Partition %d: %s"), view.parts[i].number,
+				  view.parts[i].reason);
+	if (*view.warning)
+		page_text(page, STYLE_WARN, "%s", view.warning);
+	content_view_clear(&view);
+}
+
+static void fill_save(const struct app *app, struct page *page)
+{
+	const struct plan *plan = &app->plan;
+	char name[APP_DISK_TEXT], image[1400];
+	page_text(page, STYLE_STRONG, _("FROM  %s  (only read)"),
+		  app_disk_name(app, &plan->source, name));
+	fill_chosen_parts(app, page);
+	flow_image_path(app, image, sizeof(image));
+	page_text(page, STYLE_STRONG, _("TO    %s"), image);
+	page_gap(page);
+	page_item(page, REVIEW_START, 0, NULL, "%s",
+		  plan->resume ? _("GO ON with the unfinished backup") : _("START the backup"));
+	page_option(page, REVIEW_SPACE, _("Space"), "%s",
+		    plan->whole ? _("everything, free space too") : _("used blocks only"));
+	page_option(page, REVIEW_PRESET, _("Compression"), "%s", _(preset_words[plan->preset]));
+	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",
+		    plan->no_verify ? _("no") : _("yes, read back and compare"));
+	page_option(page, REVIEW_BAD, _("Bad sectors"), "%s",
+		    plan->skip_bad ? _("mark them and go on") : _("stop"));
+	page_option(page, REVIEW_RESUME, _("Unfinished"), "%s",
+		    plan->resume ? _("go on with it") : _("none: start afresh"));
+	page_field(page, REVIEW_NOTE, _("Note"), plan->note, false);
+	page_gap(page);
+	fill_doubts(app, page);
+}
+
+/* ---- a restore ---- */
+
+static void fill_loss(const struct app *app, struct page *page)
+{
+	struct content_view view;
+	struct page_segment segments[64];
+	char size[SV_SIZE_TEXT];
+	content_get(app->content, &app->plan.target, &view);
+	if (view.state == CONTENT_READY && view.n_parts) {
+		page_bar(
+			page, segments,
+			disks_segments(&view, app->plan.target.size, segments, SV_ARRAY(segments)));
+		page_text(page, STYLE_DANGER,
+			  _n("WILL BE LOST: %zu partition, %s in use",
+			     "WILL BE LOST: %zu partitions, %s in use", view.n_parts),
+			  view.n_parts, sv_text_size(size, view.used));
+	} else if (view.state == CONTENT_READY) {
+		page_text(page, STYLE_NORMAL, "%s",
+			  _("No partitions are known on it. Whatever is there will be lost."));
+	} else {
+		page_text(page, STYLE_DANGER, _("WILL BE LOST: everything on it (%s)"),
+			  view.state == CONTENT_FAILED ? view.sentence : _("being looked at ..."));
+	}
+	content_view_clear(&view);
+}
+
+static void fill_restore(const struct app *app, struct page *page)
+{
+	const struct plan *plan = &app->plan;
+	char name[APP_DISK_TEXT], image[1400], want[16];
+	page_text(page, STYLE_DANGER, "%s", _("THIS ERASES A DISK"));
+	flow_image_path(app, image, sizeof(image));
+	page_text(page, STYLE_STRONG, _("FROM  %s"), image);
+	page_text(page, STYLE_STRONG, _("TO    %s"), app_disk_name(app, &plan->target, name));
+	fill_loss(app, page);
+	page_gap(page);
+	page_option(page, REVIEW_FREE, _("Free space"), "%s", _(free_words[plan->free_mode]));
+	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",
+		    plan->no_verify ? _("no") : _("yes, read back and compare"));
+	page_gap(page);
+	expected(&plan->target, want, sizeof(want));
+	page_text(page, STYLE_NORMAL, "%s",
+		  *plan->target.serial
+			  ? _("To go on, type the last 4 characters of the serial number of the "
+			      "disk that is overwritten:")
+			  : _("This disk has no serial number. To go on, type its size in GB:"));
+	page_field(page, REVIEW_TYPED, *plan->target.serial ? _("Serial ends") : _("GB"),
+		   plan->typed, false);
+	page_item(page, REVIEW_START, 0,
+		  typed_right(plan) ? NULL : _("not before the check above is typed"), "%s",
+		  _("ERASE the disk and restore"));
+}
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	char command[3000];
+	(void)screen;
+	flow_head(app, page, 2);
+	if (app->plan.kind == PLAN_SAVE)
+		fill_save(app, page);
+	else
+		fill_restore(app, page);
+	flow_command(app, command, sizeof(command));
+	page_head(page, "%s", _("The same as a command"));
+	page_text(page, STYLE_DIM, "%s", command);
+}
+
+static void step(unsigned int *value, unsigned int n, enum request request)
+{
+	*value = (*value + (request == REQ_LEFT ? n - 1 : 1)) % n;
+}
+
+static void change(struct app *app, enum request request, int id)
+{
+	struct plan *plan = &app->plan;
+	switch (id) {
+	case REVIEW_SPACE:
+		plan->whole = !plan->whole;
+		break;
+	case REVIEW_PRESET:
+		step(&plan->preset, FLOW_PRESETS, request);
+		break;
+	case REVIEW_VERIFY:
+		plan->no_verify = !plan->no_verify;
+		break;
+	case REVIEW_BAD:
+		plan->skip_bad = !plan->skip_bad;
+		break;
+	case REVIEW_RESUME:
+		plan->resume = !plan->resume;
+		break;
+	case REVIEW_FREE:
+		step(&plan->free_mode, SV_ARRAY(free_words), request);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The disks may have changed while this page was open. */
+static bool still_there(struct app *app)
+{
+	const struct disk *disk =
+		app->plan.kind == PLAN_SAVE ? &app->plan.source : &app->plan.target;
+	app_scan_disks(app);
+	const struct disk *now = app_disk_again(app, disk);
+	if (now && now->diskseq == disk->diskseq && !strcmp(now->path, disk->path))
+		return true;
+	app_say(app, STYLE_DANGER, _("The disk has changed"),
+		_("The chosen disk was unplugged or replaced. Nothing was written. Choose it "
+		  "again."));
+	return false;
+}
+
+static bool act(struct app *app, struct screen *screen, enum request request, int id)
+{
+	(void)screen;
+	if (request == REQ_LEFT || request == REQ_RIGHT)
+		change(app, request, id);
+	if (request != REQ_ENTER)
+		return false;
+	if (id != REVIEW_START) {
+		change(app, REQ_RIGHT, id);
+		return true;
+	}
+	if (app->plan.kind == PLAN_RESTORE && !typed_right(&app->plan))
+		return true;
+	if (still_there(app))
+		flow_start(app);
+	return true;
+}
+
+static void text(struct app *app, struct screen *screen, int id, const char *value)
+{
+	(void)screen;
+	if (id == REVIEW_NOTE)
+		snprintf(app->plan.note, sizeof(app->plan.note), "%s", value);
+	if (id == REVIEW_TYPED)
+		snprintf(app->plan.typed, sizeof(app->plan.typed), "%s", value);
+}
+
+const struct screen_ops screen_review = {
+	.name = "review",
+	.help = N_("Everything on one page: from where, to where, and how. The options have "
+		   "sensible values; left and right change them. A backup erases nothing. A "
+		   "restore asks you to type the end of the serial number of the disk that will be "
+		   "overwritten, so that it is never the wrong one."),
+	.fill = fill,
+	.act = act,
+	.text = text,
+};

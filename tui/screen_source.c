@@ -1,0 +1,167 @@
+/* screen_source.c - which disk is saved: the disk picker, and the partitions of the disk */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/disks.h"
+#include "tui/flow.h"
+#include "tui/i18n.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	(void)screen;
+	page_title(page, _("Back up"));
+	page_steps(page, flow_steps_save, 0);
+	page_text(page, STYLE_STRONG, "%s",
+		  _("Which disk do you want to SAVE? It is only read, never changed."));
+	page_gap(page);
+	for (size_t i = 0; i < app->disks.n; i++) {
+		const struct disk *disk = &app->disks.v[i];
+		disks_item(app, page, (int)app_disk_number(app, disk), disk,
+			   disk->live ? disk->in_use : NULL);
+	}
+	if (!app->disks.n)
+		page_text(page, STYLE_WARN, "%s", _("No disk was found."));
+	page_action(page, REQ_PARTS, NULL);
+	page_action(page, REQ_RESCAN, NULL);
+}
+
+static const struct disk *disk_by_number(const struct app *app, int number)
+{
+	for (size_t i = 0; i < app->disks.n; i++)
+		if ((int)app_disk_number(app, &app->disks.v[i]) == number)
+			return &app->disks.v[i];
+	return NULL;
+}
+
+static bool take_source(struct app *app, int id)
+{
+	const struct disk *disk = disk_by_number(app, id);
+	if (!disk)
+		return false;
+	if (!app->plan.has_source || !app_same_disk(&app->plan.source, disk)) {
+		app->plan.all_parts = true;
+		app->plan.name[0] = '\0';
+	}
+	app->plan.source = *disk;
+	app->plan.has_source = true;
+	return true;
+}
+
+static bool act(struct app *app, struct screen *screen, enum request request, int id)
+{
+	(void)screen;
+	if (request == REQ_RESCAN) {
+		app_scan_disks(app);
+		content_want(app->content, &app->disks, true);
+	} else if (request == REQ_ENTER && take_source(app, id)) {
+		app_push(app, &screen_place);
+	} else if (request == REQ_PARTS && take_source(app, id)) {
+		app_push(app, &screen_parts);
+	}
+	return false;
+}
+
+static void tick(struct app *app, struct screen *screen)
+{
+	(void)screen;
+	app_scan_disks(app);
+}
+
+const struct screen_ops screen_source = {
+	.name = "source",
+	.help = N_("Choose the disk whose content goes into an image. A disk that the running "
+		   "system is using cannot be chosen: its data would change while it is read."),
+	.tick_ms = 2000,
+	.fill = fill,
+	.act = act,
+	.tick = tick,
+};
+
+/* ---- its partitions ---- */
+
+#define PARTS_NEXT 100000
+
+static bool part_chosen(const struct plan *plan, int number)
+{
+	for (size_t i = 0; i < plan->n_parts && !plan->all_parts; i++)
+		if (plan->parts[i] == number)
+			return true;
+	return plan->all_parts;
+}
+
+static void parts_fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	struct content_view view;
+	char size[SV_SIZE_TEXT], used[SV_SIZE_TEXT], name[APP_DISK_TEXT];
+	(void)screen;
+	page_title(page, _("Back up"));
+	page_steps(page, flow_steps_save, 0);
+	page_text(page, STYLE_STRONG, "%s", _("Which partitions of this disk?"));
+	page_text(page, STYLE_NORMAL, "%s", app_disk_name(app, &app->plan.source, name));
+	page_gap(page);
+	content_get(app->content, &app->plan.source, &view);
+	for (size_t i = 0; i < view.n_parts; i++) {
+		const struct sv_map_part *part = &view.parts[i];
+		if (part->extended)
+			continue;
+		page_item(page, part->number, 0, NULL, "[%c] %d  %s  %s  %s, %s used",
+			  part_chosen(&app->plan, part->number) ? 'x' : ' ', part->number,
+			  *part->fs ? part->fs : _("unknown"),
+			  *part->label ? part->label : part->name, sv_text_size(size, part->size),
+			  sv_text_size(used, part->used));
+		if (*part->reason)
+			page_item_line(page, STYLE_DIM, "%s", part->reason);
+	}
+	if (!view.n_parts)
+		page_text(page, STYLE_WARN, "%s",
+			  _("The partitions are not known; the whole disk is saved."));
+	content_view_clear(&view);
+	page_gap(page);
+	page_item(page, PARTS_NEXT, 0,
+		  app->plan.all_parts || app->plan.n_parts ? NULL
+							   : _("mark at least one partition"),
+		  "%s", _("Go on"));
+	page_text(page, STYLE_DIM, "%s", _("The partition table is always saved."));
+	page_action(page, REQ_MARK, NULL);
+}
+
+/* The first change makes "all" into a list. */
+static void toggle_part(struct app *app, int number)
+{
+	struct plan *plan = &app->plan;
+	struct content_view view;
+	size_t n = 0;
+	content_get(app->content, &plan->source, &view);
+	int kept[APP_MAX_PARTS];
+	for (size_t i = 0; i < view.n_parts && n < APP_MAX_PARTS; i++) {
+		int it = view.parts[i].number;
+		if (!view.parts[i].extended && part_chosen(plan, it) != (it == number))
+			kept[n++] = it;
+	}
+	size_t all = 0;
+	for (size_t i = 0; i < view.n_parts; i++)
+		all += !view.parts[i].extended;
+	content_view_clear(&view);
+	memcpy(plan->parts, kept, n * sizeof(kept[0]));
+	plan->n_parts = n;
+	plan->all_parts = n == all;
+}
+
+static bool parts_act(struct app *app, struct screen *screen, enum request request, int id)
+{
+	(void)screen;
+	if (request == REQ_ENTER && id == PARTS_NEXT)
+		app_push(app, &screen_place);
+	else if (request == REQ_ENTER || request == REQ_MARK)
+		toggle_part(app, id);
+	return false;
+}
+
+const struct screen_ops screen_parts = {
+	.name = "parts",
+	.help = N_("Space or Enter takes a partition out of the image or puts it back in. What is "
+		   "not marked is not read, and a later restore leaves it alone."),
+	.fill = parts_fill,
+	.act = parts_act,
+};

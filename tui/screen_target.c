@@ -1,0 +1,109 @@
+/* screen_target.c - which disk an image is written to */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/disks.h"
+#include "tui/flow.h"
+#include "tui/i18n.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct target_state {
+	uint64_t size; /* of the image's disk */
+	uint32_t sector_size;
+	char from[280];
+	char store[64]; /* kernel name of the disk or partition that holds the image */
+};
+
+static int open_target(struct app *app, struct screen *screen, struct sv_err *err)
+{
+	struct target_state *s = screen->state;
+	struct image_reader *reader = NULL;
+	char path[1400];
+	flow_image_path(app, path, sizeof(path));
+	int rc = image_reader_open(path, IMAGE_OPEN_SALVAGE, &reader, err);
+	if (rc)
+		return rc;
+	const struct image_info *info = image_reader_info(reader);
+	s->size = info->size;
+	s->sector_size = info->sector_size;
+	snprintf(s->from, sizeof(s->from), "%s  S/N %s", *info->model ? info->model : info->source,
+		 *info->serial ? info->serial : _("none"));
+	image_reader_close(reader);
+	return disk_of_path(app->root, path, s->store, err);
+}
+
+/* Why a disk cannot be the target; NULL when it can. The engine checks all of it again. */
+static const char *reason(const struct target_state *s, const struct disk *disk, char *out,
+			  size_t cap)
+{
+	char size[SV_SIZE_TEXT];
+	if (*s->store && disk_holds(disk, s->store))
+		return _("holds the image");
+	if (*disk->in_use)
+		return disk->in_use;
+	if (disk->size < s->size) {
+		snprintf(out, cap, _("too small by %s (%llu bytes)"),
+			 sv_text_size(size, s->size - disk->size),
+			 (unsigned long long)(s->size - disk->size));
+		return out;
+	}
+	if (disk->sector_size != s->sector_size) {
+		snprintf(out, cap, _("its sectors have %u bytes, those of the image %u"),
+			 disk->sector_size, s->sector_size);
+		return out;
+	}
+	return NULL;
+}
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	const struct target_state *s = screen->state;
+	char size[2 * SV_SIZE_TEXT], text[200];
+	flow_head(app, page, 1);
+	page_text(page, STYLE_STRONG, "%s", _("Which disk should be OVERWRITTEN with the image?"));
+	page_text(page, STYLE_NORMAL, _("Image %s, of %s, %s"), app->plan.name, s->from,
+		  sv_text_size_both(size, s->size));
+	page_gap(page);
+	for (size_t i = 0; i < app->disks.n; i++) {
+		const struct disk *disk = &app->disks.v[i];
+		disks_item(app, page, (int)app_disk_number(app, disk), disk,
+			   reason(s, disk, text, sizeof(text)));
+	}
+	page_action(page, REQ_RESCAN, NULL);
+}
+
+static bool act(struct app *app, struct screen *screen, enum request request, int id)
+{
+	(void)screen;
+	if (request == REQ_RESCAN)
+		app_scan_disks(app);
+	for (size_t i = 0; request == REQ_ENTER && i < app->disks.n; i++) {
+		if ((int)app_disk_number(app, &app->disks.v[i]) != id)
+			continue;
+		app->plan.target = app->disks.v[i];
+		app->plan.has_target = true;
+		app->plan.typed[0] = '\0';
+		app_push(app, &screen_review);
+		break;
+	}
+	return false;
+}
+
+static void tick(struct app *app, struct screen *screen)
+{
+	(void)screen;
+	app_scan_disks(app);
+}
+
+const struct screen_ops screen_target = {
+	.name = "target",
+	.help = N_("Choose the disk that receives the image. Everything that is on it now will be "
+		   "lost. Disks that cannot be used say why. Nothing happens yet: the next page "
+		   "asks once more."),
+	.state_size = sizeof(struct target_state),
+	.tick_ms = 2000,
+	.open = open_target,
+	.fill = fill,
+	.act = act,
+	.tick = tick,
+};

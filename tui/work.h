@@ -1,0 +1,57 @@
+/* work.h - the job that runs behind the screens, and the log of the session */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TUI_WORK_H
+#define TUI_WORK_H
+
+#include "engine/salvor.h"
+
+/* ---- log: the last lines of what happened; any thread ---- */
+
+#define WORK_LOG_LINES 1000
+#define WORK_LOG_TEXT  300
+
+struct work_log;
+struct work_log *work_log_create(void);
+void work_log_destroy(struct work_log *log);
+void work_log_add(struct work_log *log, const char *sentence);
+size_t work_log_count(struct work_log *log);
+/* Line i of those kept, oldest first; false when there is none. */
+bool work_log_line(struct work_log *log, size_t i, char out[WORK_LOG_TEXT]);
+
+/* ---- a job ---- */
+
+#define WORK_SAMPLES 240
+
+/* What the screen needs to know. The interface's thread owns it. */
+struct work {
+	struct sv_job *job;
+	struct work_log *log; /* borrowed */
+	char what[64];	      /* "Back up", for the title */
+	char from[400], to[400];
+	struct sv_progress now;
+	uint64_t samples[WORK_SAMPLES]; /* bytes per second, newest last */
+	size_t n_samples;
+	uint64_t began_ns, ended_ns, moved_ns, sampled_ns, sampled_bytes;
+	bool stopping, ended;
+	int code; /* exit code once ended */
+	struct sv_err err;
+	/* counted from the job's thread through atomics */
+	_Atomic uint64_t warnings, bad_areas, damages;
+	_Atomic uint64_t resumed_from;
+};
+
+struct work *work_create(struct work_log *log, const char *what, const char *from, const char *to);
+/* Called by the job's thread for each event; arg is the work. */
+void work_event(void *arg, const struct sv_event *event);
+/* Takes the job over and starts it. */
+int work_start(struct work *work, struct sv_job *job, struct sv_err *err);
+/* Look at the job: progress, speed, the end. Returns true when it has just ended. */
+bool work_poll(struct work *work);
+void work_stop(struct work *work);
+uint64_t work_seconds(const struct work *work);
+/* Seconds without a byte while bytes are expected; 0 when it moves. */
+uint64_t work_stalled(const struct work *work);
+/* Stops a running job cleanly and waits for it. */
+void work_destroy(struct work *work);
+
+#endif

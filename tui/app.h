@@ -70,7 +70,7 @@ struct screen {
 
 /* A disk that was seen: its number is never given to another one. */
 struct app_seen {
-	char key[400];
+	char key[600];
 	unsigned int number;
 };
 

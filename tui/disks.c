@@ -10,9 +10,10 @@
 
 static void identity_key(const struct disk *disk, char *out, size_t cap)
 {
-	snprintf(out, cap, "%s|%s|%llu|%s|%s", disk->model, disk->serial,
-		 (unsigned long long)disk->size, disk->wwn,
-		 *disk->serial && !disk->duplicate_serial ? "" : disk->port);
+	bool unique = *disk->serial && !disk->duplicate_serial;
+	snprintf(out, cap, "%s|%s|%llu|%s|%s%s", disk->model, disk->serial,
+		 (unsigned long long)disk->size, disk->wwn, unique ? "" : disk->port,
+		 unique ? "" : disk->path);
 }
 
 static struct app_seen *find_seen(const struct app *app, const struct disk *disk)
@@ -62,7 +63,7 @@ unsigned int app_disk_number(const struct app *app, const struct disk *disk)
 
 bool app_same_disk(const struct disk *a, const struct disk *b)
 {
-	char left[400], right[400];
+	char left[600], right[600];
 	identity_key(a, left, sizeof(left));
 	identity_key(b, right, sizeof(right));
 	return !strcmp(left, right);
@@ -187,9 +188,9 @@ void disks_item(const struct app *app, struct page *page, int id, const struct d
 		if (*view.warning)
 			page_item_line(page, STYLE_WARN, "%s", view.warning);
 	} else {
-		page_item_line(page, STYLE_DIM, "%s   %s", where,
-			       view.state == CONTENT_FAILED ? view.sentence
-							    : _("being looked at ..."));
+		const char *why =
+			view.state == CONTENT_FAILED ? view.sentence : _("being looked at ...");
+		page_item_line(page, STYLE_DIM, "%s   %s", where, reason ? "" : why);
 	}
 	content_view_clear(&view);
 }

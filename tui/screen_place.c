@@ -13,7 +13,7 @@ enum { ID_PLACE = 100, ID_MOUNT = 1000, ID_FOLDER = 1, ID_NAME, ID_NEXT };
 
 /* A partition that is not mounted but could be. */
 struct candidate {
-	char node[128], label[64], fs[32];
+	char node[160], label[64], fs[32];
 	uint64_t size;
 	unsigned int disk;
 	bool on_source;

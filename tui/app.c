@@ -141,6 +141,10 @@ static void move(struct app *app, const struct page *page, enum request request)
 	int direction =
 		request == REQ_UP || request == REQ_PAGE_UP || request == REQ_FIRST ? -1 : 1;
 	const struct page_block *here = page_focus(page, view->focus);
+	if (!here && page_step(page, view->focus, 1) != view->focus) {
+		view->focus = page_step(page, view->focus, 1);
+		return;
+	}
 	if (!here) {
 		/* nothing to choose: the page itself moves */
 		view->top = direction > 0		  ? view->top + (unsigned int)SV_MIN(n, 8)

@@ -9,6 +9,7 @@ extern const char *const flow_steps_save[];
 extern const char *const flow_steps_restore[];
 
 #define FLOW_PRESETS 4
+#define FLOW_NORMAL  1
 extern const char *const flow_presets[FLOW_PRESETS]; /* by the names of the engine */
 
 /* Title and steps of the flow that is on. */

@@ -226,14 +226,22 @@ const struct page_block *page_focus(const struct page *page, int id)
 		if (!first)
 			first = block;
 	}
-	return first;
+	return page->no_default ? NULL : first;
+}
+
+static int first_choice(const struct page *page, int id)
+{
+	for (size_t i = 0; i < page->n; i++)
+		if (page_can_focus(&page->blocks[i]))
+			return page->blocks[i].id;
+	return id;
 }
 
 int page_step(const struct page *page, int id, int direction)
 {
 	const struct page_block *here = page_focus(page, id);
 	if (!here)
-		return id;
+		return first_choice(page, id);
 	ptrdiff_t i = here - page->blocks;
 	for (i += direction; i >= 0 && (size_t)i < page->n; i += direction)
 		if (page_can_focus(&page->blocks[i]))

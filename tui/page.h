@@ -78,8 +78,9 @@ struct page {
 	size_t n;
 	struct page_action actions[PAGE_MAX_ACTIONS]; /* besides those that are always there */
 	size_t n_actions;
-	bool top;  /* no page below: nothing to go back to */
-	bool lost; /* out of memory */
+	bool no_default; /* nothing is chosen until the user chooses it */
+	bool top;	 /* no page below: nothing to go back to */
+	bool lost;	 /* out of memory */
 };
 
 void page_clear(struct page *page);
@@ -111,7 +112,7 @@ void page_graph(struct page *page, const uint64_t *samples, size_t n);
 /* ---- looking at it ---- */
 
 bool page_can_focus(const struct page_block *block);
-/* The block with that id, else the first that can be chosen, else NULL. */
+/* The block with that id, else (but for no_default) the first that can be chosen, else NULL. */
 const struct page_block *page_focus(const struct page *page, int id);
 /* The next one that can be chosen in direction +1 or -1, from `id`; id itself at the end. */
 int page_step(const struct page *page, int id, int direction);

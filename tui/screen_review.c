@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 enum review_id {
 	REVIEW_START = 1,
@@ -26,14 +27,26 @@ static const char *const preset_words[FLOW_PRESETS] = {N_("fast     zstd 1"), N_
 static const char *const free_words[] = {N_("leave as it is"), N_("discard (TRIM)"),
 					 N_("overwrite with zeros")};
 
-/* What has to be typed: the end of the serial number; without one, the size in GB. */
+struct review_state {
+	bool exists;	 /* an image of that name */
+	bool unfinished; /* NAME.part */
+};
+
+/* A small disk without a serial number is told by MB, others by GB. */
+static bool in_megabytes(const struct disk *target)
+{
+	return target->size < 10000000000;
+}
+
+/* What has to be typed: the end of the serial number; without one, the size as a whole number. */
 static void expected(const struct disk *target, char *out, size_t cap)
 {
 	size_t len = strlen(target->serial);
+	uint64_t unit = in_megabytes(target) ? 1000000 : 1000000000;
 	if (len)
-		snprintf(out, cap, "%s", target->serial + (len > 4 ? len - 4 : 0));
+		snprintf(out, cap, "%.15s", target->serial + (len > 4 ? len - 4 : 0));
 	else
-		snprintf(out, cap, "%llu", (unsigned long long)(target->size / 1000000000));
+		snprintf(out, cap, "%llu", (unsigned long long)(target->size / unit));
 }
 
 static bool typed_right(const struct plan *plan)
@@ -71,7 +84,39 @@ static void fill_doubts(const struct app *app, struct page *page)
 	content_view_clear(&view);
 }
 
-static void fill_save(const struct app *app, struct page *page)
+/* Does the name collide with what is there? */
+static void look(struct app *app, struct review_state *s)
+{
+	char path[1400], part[1408];
+	struct stat st;
+	flow_image_path(app, path, sizeof(path));
+	snprintf(part, sizeof(part), "%s.part", path);
+	s->exists = app->plan.kind == PLAN_SAVE && lstat(path, &st) == 0;
+	s->unfinished = app->plan.kind == PLAN_SAVE && lstat(part, &st) == 0;
+}
+
+static int open_review(struct app *app, struct screen *screen, struct sv_err *err)
+{
+	struct review_state *s = screen->state;
+	(void)err;
+	look(app, s);
+	app->plan.resume = s->unfinished;
+	return 0;
+}
+
+static void fill_start(const struct plan *plan, const struct review_state *s, struct page *page)
+{
+	const char *why = NULL;
+	if (s->exists)
+		why = _("an image of this name is already there: go back and type another name");
+	else if (s->unfinished && !plan->resume)
+		why = _("an unfinished backup of this name is there: go on with it, or type "
+			"another name");
+	page_item(page, REVIEW_START, 0, why, "%s",
+		  plan->resume ? _("GO ON with the unfinished backup") : _("START the backup"));
+}
+
+static void fill_save(const struct app *app, const struct review_state *s, struct page *page)
 {
 	const struct plan *plan = &app->plan;
 	char name[APP_DISK_TEXT], image[1400];
@@ -81,8 +126,7 @@ static void fill_save(const struct app *app, struct page *page)
 	flow_image_path(app, image, sizeof(image));
 	page_text(page, STYLE_STRONG, _("TO    %s"), image);
 	page_gap(page);
-	page_item(page, REVIEW_START, 0, NULL, "%s",
-		  plan->resume ? _("GO ON with the unfinished backup") : _("START the backup"));
+	fill_start(plan, s, page);
 	page_option(page, REVIEW_SPACE, _("Space"), "%s",
 		    plan->whole ? _("everything, free space too") : _("used blocks only"));
 	page_option(page, REVIEW_PRESET, _("Compression"), "%s", _(preset_words[plan->preset]));
@@ -90,8 +134,9 @@ static void fill_save(const struct app *app, struct page *page)
 		    plan->no_verify ? _("no") : _("yes, read back and compare"));
 	page_option(page, REVIEW_BAD, _("Bad sectors"), "%s",
 		    plan->skip_bad ? _("mark them and go on") : _("stop"));
-	page_option(page, REVIEW_RESUME, _("Unfinished"), "%s",
-		    plan->resume ? _("go on with it") : _("none: start afresh"));
+	if (s->unfinished)
+		page_option(page, REVIEW_RESUME, _("Unfinished"), "%s",
+			    plan->resume ? _("go on with it") : _("leave it alone"));
 	page_field(page, REVIEW_NOTE, _("Note"), plan->note, false);
 	page_gap(page);
 	fill_doubts(app, page);
@@ -123,10 +168,29 @@ static void fill_loss(const struct app *app, struct page *page)
 	content_view_clear(&view);
 }
 
+/* The question that keeps the wrong disk safe. */
+static void fill_check(const struct plan *plan, struct page *page)
+{
+	bool small = in_megabytes(&plan->target);
+	if (*plan->target.serial) {
+		page_text(page, STYLE_NORMAL, "%s",
+			  _("To go on, type the last 4 characters of the serial number of the disk "
+			    "that is overwritten:"));
+		page_field(page, REVIEW_TYPED, _("Serial ends"), plan->typed, false);
+		return;
+	}
+	page_text(page, STYLE_NORMAL, "%s",
+		  small ? _("This disk has no serial number. To go on, type its size in MB, a "
+			    "whole number:")
+			: _("This disk has no serial number. To go on, type its size in GB, a "
+			    "whole number:"));
+	page_field(page, REVIEW_TYPED, small ? _("MB") : _("GB"), plan->typed, false);
+}
+
 static void fill_restore(const struct app *app, struct page *page)
 {
 	const struct plan *plan = &app->plan;
-	char name[APP_DISK_TEXT], image[1400], want[16];
+	char name[APP_DISK_TEXT], image[1400];
 	page_text(page, STYLE_DANGER, "%s", _("THIS ERASES A DISK"));
 	flow_image_path(app, image, sizeof(image));
 	page_text(page, STYLE_STRONG, _("FROM  %s"), image);
@@ -137,14 +201,7 @@ static void fill_restore(const struct app *app, struct page *page)
 	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",
 		    plan->no_verify ? _("no") : _("yes, read back and compare"));
 	page_gap(page);
-	expected(&plan->target, want, sizeof(want));
-	page_text(page, STYLE_NORMAL, "%s",
-		  *plan->target.serial
-			  ? _("To go on, type the last 4 characters of the serial number of the "
-			      "disk that is overwritten:")
-			  : _("This disk has no serial number. To go on, type its size in GB:"));
-	page_field(page, REVIEW_TYPED, *plan->target.serial ? _("Serial ends") : _("GB"),
-		   plan->typed, false);
+	fill_check(plan, page);
 	page_item(page, REVIEW_START, 0,
 		  typed_right(plan) ? NULL : _("not before the check above is typed"), "%s",
 		  _("ERASE the disk and restore"));
@@ -153,10 +210,9 @@ static void fill_restore(const struct app *app, struct page *page)
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	char command[3000];
-	(void)screen;
 	flow_head(app, page, 2);
 	if (app->plan.kind == PLAN_SAVE)
-		fill_save(app, page);
+		fill_save(app, screen->state, page);
 	else
 		fill_restore(app, page);
 	flow_command(app, command, sizeof(command));
@@ -238,13 +294,22 @@ static void text(struct app *app, struct screen *screen, int id, const char *val
 		snprintf(app->plan.typed, sizeof(app->plan.typed), "%s", value);
 }
 
+static void tick(struct app *app, struct screen *screen)
+{
+	look(app, screen->state);
+}
+
 const struct screen_ops screen_review = {
 	.name = "review",
 	.help = N_("Everything on one page: from where, to where, and how. The options have "
 		   "sensible values; left and right change them. A backup erases nothing. A "
 		   "restore asks you to type the end of the serial number of the disk that will be "
 		   "overwritten, so that it is never the wrong one."),
+	.state_size = sizeof(struct review_state),
+	.tick_ms = 1000,
+	.open = open_review,
 	.fill = fill,
 	.act = act,
 	.text = text,
+	.tick = tick,
 };

@@ -60,6 +60,7 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	const struct target_state *s = screen->state;
 	char size[2 * SV_SIZE_TEXT], text[200];
 	flow_head(app, page, 1);
+	page->no_default = true;
 	page_text(page, STYLE_STRONG, "%s", _("Which disk should be OVERWRITTEN with the image?"));
 	page_text(page, STYLE_NORMAL, _("Image %s, of %s, %s"), app->plan.name, s->from,
 		  sv_text_size_both(size, s->size));

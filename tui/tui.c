@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/tui.h"
 #include "tui/app.h"
+#include "tui/flow.h"
 #include "tui/i18n.h"
 
 #include <locale.h>
@@ -46,7 +47,7 @@ static void app_clear(struct app *app)
 
 int tui_run(const struct tui_params *params)
 {
-	struct app app = {.root = params->root, .plan = {.all_parts = true}};
+	struct app app = {.root = params->root, .plan = {.all_parts = true, .preset = FLOW_NORMAL}};
 	setlocale(LC_ALL, "");
 	/* a reader that goes away is seen by the faces; Ctrl-C is a key, never the end of a write
 	 */

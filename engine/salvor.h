@@ -58,7 +58,8 @@ struct sv_map_params {
 	uint32_t sector_size;  /* of a raw file; 0 = find out */
 	const int *partitions; /* only these; NULL = all */
 	size_t n_partitions;
-	bool whole; /* nothing is free */
+	bool whole;	/* nothing is free */
+	bool unguarded; /* only a look: the kernel's read-only flag is left alone */
 };
 
 /* SV_E_NOT_FOUND, SV_E_REFUSED (live source; no such partition is SV_E_NOT_FOUND), SV_E_SOURCE,

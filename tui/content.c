@@ -62,7 +62,7 @@ static void look(const char *root, const struct disk *disk, struct content_view 
 {
 	struct sv_map *map = NULL;
 	struct sv_err err = {0};
-	struct sv_map_params params = {.root = root, .source = disk->path};
+	struct sv_map_params params = {.root = root, .source = disk->path, .unguarded = true};
 	if (sv_map_read(&params, &map, &err)) {
 		view->state = CONTENT_FAILED;
 		snprintf(view->sentence, sizeof(view->sentence), "%.255s", err.text);

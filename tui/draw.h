@@ -11,7 +11,7 @@ struct face_curses {
 	struct face face;
 	SCREEN *terminal;
 	struct theme theme;
-	int signals; /* face_signals() */
+	int signals; /* of face_signals(), borrowed */
 };
 
 #define DRAW_MIN_COLUMNS 40

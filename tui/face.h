@@ -56,11 +56,11 @@ struct face {
  * Wait for input on stdin or for SIGTERM and SIGHUP, which face_signals() holds back: 1 = input, 0
  * = the time is over or the window changed, -1 = end the program.
  */
-int face_signals(void); /* a descriptor, -1 when it cannot be made */
+int face_signals(void); /* before any thread is made; a descriptor, -1 when it cannot be made */
 int face_poll(int signals, int ms);
 
 /* NULL when the terminal cannot do it, or out of memory. One at a time. */
-struct face *face_curses_create(bool mono, bool ascii);
-struct face *face_plain_create(void);
+struct face *face_curses_create(int signals, bool mono, bool ascii);
+struct face *face_plain_create(int signals);
 
 #endif

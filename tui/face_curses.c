@@ -92,8 +92,6 @@ static void destroy(struct face *face)
 	struct face_curses *c = (struct face_curses *)face;
 	endwin();
 	delscreen(c->terminal);
-	if (c->signals >= 0)
-		close(c->signals);
 	free(c);
 }
 
@@ -106,7 +104,7 @@ static const struct face_ops curses_ops = {
 	.destroy = destroy,
 };
 
-struct face *face_curses_create(bool mono, bool ascii)
+struct face *face_curses_create(int signals, bool mono, bool ascii)
 {
 	struct face_curses *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -117,7 +115,7 @@ struct face *face_curses_create(bool mono, bool ascii)
 		return NULL;
 	}
 	c->face.ops = &curses_ops;
-	c->signals = face_signals();
+	c->signals = signals;
 	raw();
 	noecho();
 	nonl();

@@ -18,7 +18,7 @@
 
 struct face_plain {
 	struct face face;
-	int signals;
+	int signals;	/* of face_signals(), borrowed */
 	char line[256]; /* typed so far */
 	size_t len;
 	bool asking; /* a text for the field `field` is asked for */
@@ -249,8 +249,6 @@ static void destroy(struct face *face)
 	struct face_plain *p = (struct face_plain *)face;
 	fputs("\n", stdout);
 	fflush(stdout);
-	if (p->signals >= 0)
-		close(p->signals);
 	free(p);
 }
 
@@ -263,13 +261,13 @@ static const struct face_ops plain_ops = {
 	.destroy = destroy,
 };
 
-struct face *face_plain_create(void)
+struct face *face_plain_create(int signals)
 {
 	struct face_plain *p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	p->face.ops = &plain_ops;
-	p->signals = face_signals();
+	p->signals = signals;
 	puts(_("Salvor, plain mode. Answer with a number or letter and Enter."));
 	return &p->face;
 }

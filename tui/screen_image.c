@@ -55,11 +55,10 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 					: NULL,
 			  "%s", e->name);
 		if (e->readable)
-			page_item_line(page, STYLE_DIM, "%.10s   %s   %s   %s stored   %s",
-				       e->info.created,
-				       *e->info.model ? e->info.model : e->info.source,
-				       sv_text_size(size, e->info.size),
-				       sv_text_size(stored, e->info.bytes_stored), state_words(e));
+			page_item_line(page, STYLE_DIM, "%.10s   %s, %s stored   %s   %s",
+				       e->info.created, sv_text_size(size, e->info.size),
+				       sv_text_size(stored, e->info.bytes_stored), state_words(e),
+				       *e->info.model ? e->info.model : e->info.source);
 	}
 	if (!s->n)
 		page_text(page, STYLE_WARN, "%s",

@@ -21,12 +21,12 @@ static bool wants_plain(void)
 	       !isatty(STDOUT_FILENO);
 }
 
-static struct face *make_face(const struct tui_params *params)
+static struct face *make_face(const struct tui_params *params, int signals)
 {
 	struct face *face = NULL;
 	if (params->style == TUI_FULL || (params->style == TUI_AUTO && !wants_plain()))
-		face = face_curses_create(params->mono, params->ascii);
-	return face ? face : face_plain_create();
+		face = face_curses_create(signals, params->mono, params->ascii);
+	return face ? face : face_plain_create(signals);
 }
 
 static void app_clear(struct app *app)
@@ -53,9 +53,10 @@ int tui_run(const struct tui_params *params)
 	 */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	int signals = face_signals();
 	app.log = work_log_create();
 	app.content = content_create(params->root);
-	app.face = app.log && app.content ? make_face(params) : NULL;
+	app.face = app.log && app.content ? make_face(params, signals) : NULL;
 	int rc = 1;
 	if (app.face)
 		rc = app_run(&app);
@@ -64,5 +65,7 @@ int tui_run(const struct tui_params *params)
 	if (app.face)
 		app.face->ops->destroy(app.face);
 	app_clear(&app);
+	if (signals >= 0)
+		close(signals);
 	return rc;
 }

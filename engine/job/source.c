@@ -67,6 +67,8 @@ static int guard_device(const struct sv_map_params *params, struct source *sourc
 		return sv_fail(err, SV_E_REFUSED, 0, source->disk.path,
 			       "the store lies on %s, which is to be saved", source->disk.path);
 	}
+	if (params->unguarded)
+		return source->disk.live ? refuse_live(&source->disk, err) : 0;
 	return disk_guard_source(params->root, &source->disk, store_kname, &source->guard, err);
 }
 

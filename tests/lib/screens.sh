@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# screens.sh - what tests of the interface share: a terminal of known size, keys, and what the screen shows
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# To be sourced after functions.sh. The interface sees only the disks that show_disk() put into a tree of its own: whatever other
+# tests do with loop devices at the same time, and whatever disks the machine has, the screens are the same.
+
+# make the tree in $ROOT
+make_root() {
+	ROOT=$WORK/root
+	mkdir -p "$ROOT"/sys/{block,class/block,dev/block} "$ROOT/proc/self" "$ROOT/run"
+	: >"$ROOT/proc/swaps"
+	: >"$ROOT/proc/self/mountinfo"
+	: >"$ROOT/proc/self/mounts"
+	ln -s /dev "$ROOT/dev"
+}
+
+# NODE MODEL SERIAL: the loop device NODE is a disk with that name
+show_disk() {
+	local name=${1##*/} dir=$ROOT/sys/block/${1##*/} real=/sys/block/${1##*/}
+	mkdir -p "$dir"/{queue,device,holders}
+	cp "$real/size" "$real/dev" "$real/ro" "$real/removable" "$dir/"
+	cp "$real/queue/logical_block_size" "$real/queue/physical_block_size" "$real/queue/rotational" "$dir/queue/"
+	[ ! -e "$real/diskseq" ] || cp "$real/diskseq" "$dir/"
+	mkdir -p "$dir/loop"
+	[ ! -e "$real/loop/backing_file" ] || cp "$real/loop/backing_file" "$dir/loop/"
+	printf '%s\n' "$2" >"$dir/device/model"
+	[ -z "$3" ] || printf '%s\n' "$3" >"$dir/device/serial"
+	ln -sfn "../../block/$name" "$ROOT/sys/class/block/$name"
+	ln -sfn "../../block/$name" "$ROOT/sys/dev/block/$(cat "$real/dev")"
+}
+
+# COLUMNS ROWS [NAME=VALUE...]: start the interface in a terminal
+start_screen() {
+	local columns=$1 rows=$2
+	shift 2
+	TMUX_SOCKET=$WORK/tmux
+	rm -f -- "$WORK/ended"
+	tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x "$columns" -y "$rows" -s screen \
+		env LC_ALL=C.UTF-8 TERM=tmux-256color SALVOR_ROOT="$ROOT" SALVOR_UI=tui SHELL=/bin/sh "$@" \
+		sh -c '"$0"; echo $? >"$1"; sleep 1000' "$SALVOR" "$WORK/ended"
+	cleanup_fn end_screen
+}
+
+end_screen() { tmux -S "$TMUX_SOCKET" kill-server 2>/dev/null || true; }
+
+resize_screen() { tmux -S "$TMUX_SOCKET" resize-window -t screen -x "$1" -y "$2"; }
+
+keys() { tmux -S "$TMUX_SOCKET" send-keys -t screen "$@"; }
+# typed letter by letter, whatever a name of a key it may be
+type_text() { tmux -S "$TMUX_SOCKET" send-keys -t screen -l "$1"; }
+
+screen() { tmux -S "$TMUX_SOCKET" capture-pane -p -t screen; }
+
+# TEXT: wait until the screen shows it; a screen that never does is shown and fails the test
+see() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		! screen | grep -qF -- "$1" || return 0
+		sleep 0.1
+	done
+	screen >&2
+	fail "the screen never showed: $1"
+}
+
+see_not() { ! screen | grep -qF -- "$1" || { screen >&2; fail "the screen shows: $1"; }; }
+
+# TEXT: move down from the first line until the marked one holds TEXT
+choose() {
+	local i
+	keys Home
+	sleep 0.15
+	for ((i = 0; i < 60; i++)); do
+		! screen | grep -E '^(►|>)' | grep -qF -- "$1" || return 0
+		keys Down
+		sleep 0.15
+	done
+	screen >&2
+	fail "cannot get to: $1"
+}
+
+# CODE: the program ends with it
+ended_with() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ ! -s "$WORK/ended" ] || break
+		sleep 0.1
+	done
+	[ "$(cat "$WORK/ended" 2>/dev/null)" = "$1" ] || fail "the interface ended with $(cat "$WORK/ended" 2>/dev/null), not $1"
+}

@@ -37,6 +37,7 @@ FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 # what the runner starts; a matrix cell is a command line, hence the quotes
 LINT_TESTS := $(sort $(wildcard tests/check-*.sh))
 ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh tests/roundtrip/dirty-ext4.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
+SCREENS    := $(sort $(wildcard tests/screens/*.sh))
 MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 swap
 MATRIX     := $(if $(wildcard tests/roundtrip/matrix.sh),$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),"tests/roundtrip/matrix.sh $t $s $f"))))
 RUN        := BUILD=$(BUILD) tests/run.sh
@@ -45,7 +46,7 @@ AGAIN      := $(MAKE) --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check check-all check-dirty unit check-unit check-roundtrip check-matrix check-asan check-ubsan check-tsan \
+.PHONY: all help deps check check-all check-dirty unit check-unit check-roundtrip check-screens check-matrix check-asan check-ubsan check-tsan \
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
@@ -143,7 +144,7 @@ check: deps
 
 # a make of its own, so that it sees the packages that were just installed
 check-all: all fuzzers-built
-	$(Q)$(RUN) $(LINT_TESTS) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(MATRIX)
+	$(Q)$(RUN) $(LINT_TESTS) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
 
 ## check-unit: the unit tests
 check-unit: all
@@ -154,6 +155,10 @@ unit: check-unit
 ## check-roundtrip: save, verify and restore scripts, without the matrix
 check-roundtrip: all
 	$(Q)$(RUN) $(ROUNDTRIP)
+
+## check-screens: the interface, driven key by key in a terminal
+check-screens: all
+	$(Q)$(RUN) $(SCREENS)
 
 ## check-matrix: {gpt, msdos, none} x {512, 4096} x every filesystem x {empty, full, fragmented}
 check-matrix: all

@@ -133,7 +133,7 @@ static void toggle_part(struct app *app, int number)
 	struct content_view view;
 	size_t n = 0;
 	content_get(app->content, &plan->source, &view);
-	int kept[APP_MAX_PARTS];
+	int kept[APP_MAX_PARTS] = {0};
 	for (size_t i = 0; i < view.n_parts && n < APP_MAX_PARTS; i++) {
 		int it = view.parts[i].number;
 		if (!view.parts[i].extended && part_chosen(plan, it) != (it == number))

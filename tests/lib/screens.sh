@@ -36,6 +36,7 @@ start_screen() {
 	shift 2
 	TMUX_SOCKET=$WORK/tmux
 	rm -f -- "$WORK/ended"
+	# shellcheck disable=SC2016 # for the inner shell
 	tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x "$columns" -y "$rows" -s screen \
 		env LC_ALL=C.UTF-8 TERM=tmux-256color SALVOR_ROOT="$ROOT" SALVOR_UI=tui SHELL=/bin/sh "$@" \
 		sh -c '"$0"; echo $? >"$1"; sleep 1000' "$SALVOR" "$WORK/ended"

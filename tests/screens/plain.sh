@@ -16,6 +16,7 @@ mkdir "$WORK/store"
 
 # the interface at the end of two pipes
 coproc TALK { SALVOR_ROOT=$ROOT SALVOR_UI=plain "$SALVOR" 2>&1; }
+# shellcheck disable=SC2153 # made by coproc
 talk_pid=$TALK_PID
 exec 3<&"${TALK[0]}" 4>&"${TALK[1]}"
 

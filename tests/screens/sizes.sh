@@ -50,6 +50,7 @@ screen | sed -n "$((y + 1))p" | grep -qF 'Restore' || fail "the cursor stands on
 note 'a shell, and back'
 keys '!'
 see 'This is a shell'
+# shellcheck disable=SC2016 # for the shell in the screen
 type_text 'echo in-$((40 + 2))-shell; exit'
 keys Enter
 see 'What do you want to do?'

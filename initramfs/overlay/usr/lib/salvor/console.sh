@@ -46,7 +46,8 @@ wait_for_devices() {
 }
 
 welcome_page() {
-	[ "$(param ui)" = plain ] || printf '\033[H\033[2J'
+	# a serial line may be recorded, or be read by a machine: nothing is wiped off there
+	[ "$TERM" != linux ] || [ "$(param ui)" = plain ] || printf '\033[H\033[2J'
 	printf '\n  %s   rescue and backup\n\n' "$(salvor --version 2>/dev/null | sed 's/^salvor/Salvor/')"
 	cat <<-'END'
 		  Nothing on your disks has been changed. Nothing will be, unless you type a
@@ -74,7 +75,7 @@ disk_lines() {
 
 # address, log, and what went otherwise than asked for
 status_lines() {
-	printf '\n  Network: %s\n' "$(addresses | tr '\n' ';' | sed 's/;$//; s/;/, /g; s/^$/no address yet/')"
+	printf '\n  Network: %s\n' "$(addresses | awk '{ text = text sep $0; sep = ", " } END { print text ? text : "no address yet" }')"
 	[ ! -s "$run/ssh.fingerprint" ] || printf '  SSH server is on, its key: %s\n' "$(cat "$run/ssh.fingerprint")"
 	[ -z "$(param nowrite)" ] || printf '  All disks are locked against writing (salvor.nowrite).\n'
 	[ ! -s "$run/notes" ] || sed 's/^/  Note: /' "$run/notes"

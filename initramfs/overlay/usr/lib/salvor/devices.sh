@@ -24,7 +24,9 @@ load_aliases() {
 coldplug() {
 	for round in 1 2 3 4 5 6 7 8 9 10; do
 		modaliases >"$run/aliases.now"
-		grep -vxF -f "$run/aliases" "$run/aliases.now" >"$run/aliases.new" || return 0
+		awk 'FILENAME == ARGV[1] { old[$0] = 1; next } !($0 in old)' \
+			"$run/aliases" "$run/aliases.now" >"$run/aliases.new"
+		[ -s "$run/aliases.new" ] || return 0
 		load_aliases <"$run/aliases.new"
 		mv "$run/aliases.now" "$run/aliases"
 	done

@@ -6,11 +6,12 @@
 # salvor.log=udp://HOST:PORT each line goes to a syslog server (port 514 unless given)
 : "${root?}" "${run?}"
 
+# a ring of 1 MiB: a dying disk can make the kernel fill any file
 keep_log() {
 	target=$(param log)
 	case $target in
-	udp://*) syslogd -O "$root/var/log/messages" -s 1024 -b 1 -L -R "${target#udp://}" ;;
-	*) syslogd -O "$root/var/log/messages" -s 1024 -b 1 ;;
+	udp://*) syslogd -C1024 -L -R "${target#udp://}" ;;
+	*) syslogd -C1024 ;;
 	esac
 	klogd
 	case $target in
@@ -44,6 +45,6 @@ copy_log() {
 	grep -q " $run/log " "$root/proc/mounts" || return 0
 	[ -s "$run/log.name" ] || date +salvor-logs/%Y%m%d-%H%M%S >"$run/log.name"
 	mkdir -p "$run/log/salvor-logs"
-	cat "$root"/var/log/messages* >"$run/log/$(cat "$run/log.name").log"
+	logread >"$run/log/$(cat "$run/log.name").log"
 	sync
 }

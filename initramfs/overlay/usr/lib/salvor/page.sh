@@ -59,7 +59,6 @@ stay() {
 	trap 'poweroff -f' USR1 USR2
 	trap 'reboot -f' TERM INT
 	while :; do
-		sleep 60 &
-		wait
+		sleep 1
 	done
 }

@@ -24,10 +24,10 @@ chmod 644 "$tree/live.sqfs"
 same_times "$tree"
 
 say INITRD "$ISO_DIR/initrd"
-# the marker comes last: what is missing when memory ended while the kernel unpacked is the marker
+# when memory ends the kernel drops the rest: /init and what it needs come first, the marker last
 {
-	(cd "$tree" && find . ! -name live.ok -print0 | sort -z)
-	printf '%s\0' ./live.ok
+	(cd "$tree" && find . ! -name 'live.*' -print0 | sort -z)
+	printf '%s\0' ./live.sqfs ./live.ok
 } | (cd "$tree" && locked_tool /usr/bin/cpio --null -o -H newc -R 0:0 --reproducible --quiet) >"$ISO_DIR/initrd.new"
 mv "$ISO_DIR/initrd.new" "$ISO_DIR/initrd"
 rm -rf -- "$tree"

@@ -32,6 +32,17 @@ add_folders() {
 	chmod 700 "$root/root"
 }
 
+# 256 glyphs for VGA text, 512 for all other screens; small letters and large ones
+add_fonts() {
+	local fonts=$TOP/initramfs/fonts to=$root/usr/share/consolefonts height
+	mkdir -p "$to"
+	for height in 16 32; do
+		set -- "$ROOT/usr/share/fonts/X11/misc/ter-u${height}n_unicode.pcf.gz" "$height"
+		"$fonts/mk-font.py" "$@" 256 "$to/salvor-256-$height.psf" "$fonts/common.glyphs"
+		"$fonts/mk-font.py" "$@" 512 "$to/salvor-512-$height.psf" "$fonts"/{common,more}.glyphs
+	done
+}
+
 rm -rf -- "$root"
 mkdir -p "$root"
 add_folders
@@ -39,6 +50,7 @@ say ROOT "${#modules[@]} lists of modules, ${#files[@]} lists of files"
 "$TOP/build-scripts/iso/modules.sh" "$root" "${modules[@]}"
 "$TOP/build-scripts/iso/closure.sh" -n "$BUILD/salvor" "$root" "${files[@]}"
 add_programs
+add_fonts
 add_overlay
 [ -x "$root/usr/bin/busybox" ] || die 'busybox is in no list of initramfs/features'
 add_applets "$root"

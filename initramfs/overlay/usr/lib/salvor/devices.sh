@@ -57,6 +57,8 @@ follow_devices() {
 	sleep 1
 	coldplug
 	guard_disks
+	start_network
+	set_keymap
 	set_font
 	: >"$run/ready"
 	echo 'salvor: devices ready' >"$root/dev/kmsg"

@@ -10,6 +10,8 @@ interface_up() {
 	case $1 in
 	'' | lo | *[!a-zA-Z0-9._-]*) return ;;
 	esac
+	# asked for by the event and by the look around, and done once
+	mkdir "$run/net.$1" 2>/dev/null || return 0
 	case $(param net) in
 	off) ;;
 	'' | dhcp) dhcp "$1" ;;
@@ -20,9 +22,7 @@ interface_up() {
 # NAME: ask for an address until there is one, and as long as the cable comes and goes
 dhcp() {
 	ip link set "$1" up
-	# two of them on one interface would take each other's address away
-	mkdir "$run/dhcp.$1" 2>/dev/null || return 0
-	udhcpc -b -i "$1" -s "$lib/udhcpc.sh" -p "$run/dhcp.$1/pid" -x hostname:salvor -t 5 -T 3 -A 20 >/dev/null 2>&1 &
+	udhcpc -b -i "$1" -s "$lib/udhcpc.sh" -p "$run/net.$1/pid" -x hostname:salvor -t 5 -T 3 -A 20 >/dev/null 2>&1 &
 }
 
 # NAME VALUE: ADDRESS/BITS[,GATEWAY[,DNS]]

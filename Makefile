@@ -46,7 +46,7 @@ AGAIN      := $(MAKE) --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check check-all check-dirty unit check-unit check-roundtrip check-screens check-matrix check-asan check-ubsan check-tsan \
+.PHONY: all help deps check check-all check-dirty check-kills unit check-unit check-roundtrip check-screens check-matrix check-asan check-ubsan check-tsan \
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
@@ -163,6 +163,10 @@ check-screens: all
 ## check-matrix: {gpt, msdos, none} x {512, 4096} x every filesystem x {empty, full, fragmented}
 check-matrix: all
 	$(Q)$(RUN) $(MATRIX)
+
+## check-kills: 50 saves killed at random places, and one at every write, sync and rename; each continued
+check-kills: all
+	$(Q)TEST_TIMEOUT=5400 KILLS=$(or $(KILLS),50) MIBS=$(or $(MIBS),640) $(RUN) tests/roundtrip/kills.sh "tests/roundtrip/kills-finish.sh all"
 
 ## check-dirty: copies of a mounted ext4, restored and replayed: no fsync'ed file lost
 check-dirty: all

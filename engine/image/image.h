@@ -50,15 +50,26 @@ void image_info_clear(struct image_info *info);
 
 /* ---- writer ---- */
 
+struct image_writer;
+
+/*
+ * Asked when an image is about to be continued, before anything of it is touched: the writer
+ * answers image_writer_info(), image_writer_resumed_from() and image_writer_old_digest() only. Not
+ * 0 ends the resume with that code.
+ */
+typedef int (*image_resume_fn)(void *arg, const struct image_writer *w, struct sv_err *err);
+
 struct image_create {
 	const char *path;	/* the final directory; the work happens in PATH.part */
 	struct image_info info; /* identity part filled; the writer makes set_uuid and digest_seed
 				   and copies what it keeps */
-	const struct sv_runs *plan;	   /* read, free, absent over [0, size) */
-	uint64_t volume_size;		   /* 0 = one file, unless the store is FAT */
-	bool resume;			   /* continue PATH.part where there is one */
-	struct sv_digest source_digest;	   /* digest of the metadata the map readers touched: resume
-					      compares it */
+	const struct sv_runs *plan;	/* read, free, absent over [0, size) */
+	uint64_t volume_size;		/* 0 = one file, unless the store is FAT */
+	bool resume;			/* continue PATH.part where there is one */
+	struct sv_digest source_digest; /* digest of the metadata the map readers touched: resume
+					   compares it */
+	image_resume_fn check;		/* may be NULL */
+	void *check_arg;
 	const char *report_head;	   /* lines for report.txt, may be NULL */
 	const struct store_faults *faults; /* NULL in production; borrowed */
 };
@@ -76,8 +87,6 @@ struct image_frame {
 					    byte, ascending */
 	size_t n_digests;
 };
-
-struct image_writer;
 
 /*
  * Opens or resumes PATH.part and locks it. SV_E_REFUSED: PATH exists, PATH.part exists without
@@ -176,6 +185,12 @@ enum image_check_what {
 };
 int image_check_files(struct image_reader *r, enum image_check_what what, image_found_fn found,
 		      bool (*progress)(void *arg, uint64_t bytes), void *arg, struct sv_err *err);
+
+/*
+ * What an unfinished image (PATH.part) was begun with: its identity, and the size of volumes asked
+ * for. info to be cleared. SV_E_NOT_FOUND: nothing there that could be continued. SV_E_NOMEM.
+ */
+int image_begun(const char *part, struct image_info *info, uint64_t *volume_size);
 
 /* Images in a store directory (and unfinished *.part). */
 struct image_list_entry {

@@ -19,17 +19,15 @@ static bool ends_with(const char *s, const char *suffix)
 }
 
 /* The description in the index, where there is no manifest (yet). */
-static bool read_index(int dirfd, struct manifest *m)
+static bool read_index(int dirfd, struct index_head *head, struct manifest *m)
 {
-	struct index_head head;
 	struct stat st;
 	char *json = NULL;
 	size_t len = 0;
 	int fd = openat(dirfd, NAME_INDEX, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool ok =
-		fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
-		!index_load_identity(index_pread, &fd, (uint64_t)st.st_size, &head, &json, &len) &&
-		!reader_info_of_index(&head, json, len, m);
+	bool ok = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+		  !index_load_identity(index_pread, &fd, (uint64_t)st.st_size, head, &json, &len) &&
+		  !reader_info_of_index(head, json, len, m);
 	free(json);
 	if (fd >= 0)
 		close(fd);
@@ -39,6 +37,7 @@ static bool read_index(int dirfd, struct manifest *m)
 /* true when the directory looks like an image at all. */
 static bool look(int store, const char *name, struct image_list_entry *e)
 {
+	struct index_head head;
 	struct manifest m = {0};
 	int dirfd = openat(store, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
@@ -49,7 +48,7 @@ static bool look(int store, const char *name, struct image_list_entry *e)
 	if (is_image) {
 		memcpy(e->name, name, strnlen(name, sizeof(e->name) - 1));
 		e->unfinished = ends_with(name, PART_SUFFIX);
-		e->readable = !reader_load_manifest(dirfd, &m) || read_index(dirfd, &m);
+		e->readable = !reader_load_manifest(dirfd, &m) || read_index(dirfd, &head, &m);
 		if (e->readable) {
 			e->info = m.info; /* with its partitions */
 			memset(&m.info, 0, sizeof(m.info));
@@ -58,6 +57,24 @@ static bool look(int store, const char *name, struct image_list_entry *e)
 	manifest_clear(&m);
 	close(dirfd);
 	return is_image;
+}
+
+int image_begun(const char *part, struct image_info *info, uint64_t *volume_size)
+{
+	struct index_head head;
+	struct manifest m = {0};
+	int dirfd = open(part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return SV_E_NOT_FOUND;
+	bool found = read_index(dirfd, &head, &m);
+	close(dirfd);
+	if (!found)
+		return SV_E_NOT_FOUND;
+	*volume_size = head.volume_size;
+	*info = m.info;
+	memset(&m.info, 0, sizeof(m.info));
+	manifest_clear(&m);
+	return 0;
 }
 
 static int by_name(const void *a, const void *b)

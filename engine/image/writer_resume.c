@@ -63,6 +63,8 @@ static int take_identity(struct resume *r, const uint8_t *payload, size_t len)
 	memcpy(info->set_uuid, r->w->head.set_uuid, sizeof(info->set_uuid));
 	info->digest_seed = r->w->head.digest_seed;
 	info->level = old.info.level;
+	if (!*info->note)
+		memcpy(info->note, old.info.note, sizeof(info->note));
 	manifest_clear(&old);
 	return r->changed;
 }
@@ -201,20 +203,26 @@ static int reopen(struct resume *r, struct sv_err *err)
 {
 	struct image_writer *w = r->w;
 	struct volumes_create volumes;
-	const struct frame_entry *last = &w->frames.v[r->stop - 1];
-	w->frames.n = w->next = w->resumed_frames = r->stop;
-	w->position = last->offset + frame_stored_len(w->codec, last);
 	writer_volumes(w, &volumes);
 	int rc = volumes_writer_resume(&volumes, w->position, &w->stream, err);
 	if (!rc)
 		rc = index_writer_create(w->dirfd, r->keep, w->faults, &w->index, err);
-	if (!rc)
-		rc = index_digests_create(r->fd, &w->geometry, &w->old);
-	if (!rc) {
-		w->old_fd = r->fd;
-		r->fd = -1;
-	}
 	return rc;
+}
+
+/* What is kept is known: is the source still what it was? */
+static int ask(struct resume *r, struct sv_err *err)
+{
+	struct image_writer *w = r->w;
+	const struct frame_entry *last = &w->frames.v[r->stop - 1];
+	w->frames.n = w->next = w->resumed_frames = r->stop;
+	w->position = last->offset + frame_stored_len(w->codec, last);
+	int rc = index_digests_create(r->fd, &w->geometry, &w->old);
+	if (rc)
+		return rc;
+	w->old_fd = r->fd;
+	r->fd = -1;
+	return r->create->check ? r->create->check(r->create->check_arg, w, err) : 0;
 }
 
 /* 1: there is no index. Without a stream r->stream stays NULL. */
@@ -271,6 +279,8 @@ static int resume(struct resume *r, bool *resumed, struct sv_err *err)
 		return 0;
 	if (!rc)
 		rc = scan(r, second_pass, err);
+	if (!rc)
+		rc = ask(r, err);
 	if (!rc)
 		rc = reopen(r, err);
 	*resumed = rc == 0;

@@ -165,7 +165,7 @@ static int sort_parts(struct planner *p)
 		} else if (doubt) {
 			snprintf(part->state, sizeof(part->state), "whole");
 			snprintf(part->reason, sizeof(part->reason), "%s",
-				 p->params->whole ? "asked for" : p->layout->doubt);
+				 p->params->whole ? PLAN_REASON_WHOLE : p->layout->doubt);
 		} else if (p->maps[i]) {
 			rc = add_free(p, i);
 		}

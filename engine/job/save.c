@@ -4,11 +4,9 @@
 
 #include "engine/job/check.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 /* Finished granules read again before a resume is believed. */
@@ -27,29 +25,6 @@ static void save_destroy(void *p)
 	free((char *)s->params.codec);
 	free((char *)s->params.note);
 	free(s);
-}
-
-/* Codec, level and frame size from preset and options. */
-static int choose_codec(struct save_run *run, struct sv_err *err)
-{
-	const struct sv_save_params *p = run->params;
-	const struct codec_preset *preset = codec_preset_find(p->preset ? p->preset : "normal");
-	if (!preset)
-		return sv_fail(err, SV_E_USAGE, 0, p->preset,
-			       "there is no preset %s: fast, normal, small or smallest", p->preset);
-	const char *name = p->codec ? p->codec : preset->codec;
-	run->codec = codec_find(name);
-	if (!run->codec)
-		return sv_fail(err, SV_E_USAGE, 0, name, "there is no codec %s: zstd or xz", name);
-	bool presets_own = !strcmp(name, preset->codec);
-	run->frame_size = presets_own ? preset->frame_size : run->codec->default_frame;
-	run->level = presets_own ? preset->level : run->codec->default_level;
-	if (p->level != INT_MIN)
-		run->level = p->level;
-	if (run->level < run->codec->min_level || run->level > run->codec->max_level)
-		return sv_fail(err, SV_E_USAGE, 0, name, "level %d is not one of %s: %d to %d",
-			       run->level, name, run->codec->min_level, run->codec->max_level);
-	return 0;
 }
 
 static int precompute_zeros(struct save_run *run)
@@ -111,20 +86,74 @@ static int describe_image(const struct save_run *run, struct image_info *info)
 	snprintf(info->wwn, sizeof(info->wwn), "%s", disk->wwn);
 	snprintf(info->transport, sizeof(info->transport), "%s", disk->transport);
 	snprintf(info->table, sizeof(info->table), "%s", run->map->table);
-	snprintf(info->note, sizeof(info->note), "%s", run->params->note ? run->params->note : "");
+	snprintf(info->note, sizeof(info->note), "%s", run->params.note ? run->params.note : "");
 	snprintf(info->tool, sizeof(info->tool), "salvor %s", sv_version());
 	now_rfc3339(info->created, sizeof(info->created));
 	return describe_parts(info, run->map);
 }
 
+static int changed(const struct save_run *run, struct sv_err *err)
+{
+	return sv_fail(err, SV_E_REFUSED, 0, run->map->source,
+		       "the source has changed since, start afresh");
+}
+
+/* *seen: the granule held data that could be compared. */
+static int sample_granule(struct save_run *run, const struct image_writer *w, uint64_t granule,
+			  uint8_t *buf, bool *seen, struct sv_err *err)
+{
+	struct sv_digest was;
+	*seen = image_writer_old_digest(w, granule, &was);
+	if (!*seen)
+		return 0;
+	uint64_t start = granule * IMAGE_GRANULE;
+	size_t len = (size_t)SV_MIN(IMAGE_GRANULE, run->map->size - start);
+	struct sv_extents bad = {0};
+	int rc = save_read_range(run, start, len, buf, &bad, err);
+	*seen = bad.n == 0; /* an area that went bad since says nothing about change */
+	sv_extents_clear(&bad);
+	if (rc || !*seen)
+		return rc;
+	struct sv_digest is = sv_xxh3_128(buf, len, image_writer_info(w)->digest_seed);
+	return memcmp(&was, &is, sizeof(was)) ? changed(run, err) : 0;
+}
+
+/* The map was compared by the writer; the content is sampled here, before anything of the image is
+ * touched. */
+static int check_resumed_source(void *arg, const struct image_writer *w, struct sv_err *err)
+{
+	struct save_run *run = arg;
+	uint64_t resumed = image_writer_resumed_from(w);
+	uint64_t granules = resumed / IMAGE_GRANULE + (resumed % IMAGE_GRANULE != 0);
+	bool all = granules <= RESUME_SAMPLES;
+	uint8_t *buf = aligned_alloc(4096, IMAGE_GRANULE);
+	int rc = buf ? 0 : sv_fail_nomem(err);
+	/* many may be free space: try more, but not for ever */
+	uint64_t tries = all ? granules : UINT64_C(64) * RESUME_SAMPLES;
+	for (uint64_t i = 0, seen = 0; !rc && i < tries && seen < RESUME_SAMPLES; i++) {
+		uint64_t random = i;
+		bool counts = false;
+		if (!all && sv_random(&random, sizeof(random)))
+			rc = sv_fail(err, SV_E_FAILED, 0, run->map->source,
+				     "the system gives no random bytes");
+		if (!rc)
+			rc = sample_granule(run, w, random % granules, buf, &counts, err);
+		seen += counts;
+	}
+	free(buf);
+	return rc;
+}
+
 static int open_writer(struct save_run *run, struct sv_err *err)
 {
 	struct image_create create = {
-		.path = run->params->image,
+		.path = run->params.image,
 		.plan = &run->map->plan,
-		.volume_size = run->params->volume_size,
-		.resume = run->params->resume,
+		.volume_size = run->params.volume_size,
+		.resume = run->params.resume,
 		.source_digest = run->map->meta_digest,
+		.check = check_resumed_source,
+		.check_arg = run,
 	};
 	char *head = save_report_head(run);
 	int rc = head ? describe_image(run, &create.info) : SV_E_NOMEM;
@@ -138,71 +167,6 @@ static int open_writer(struct save_run *run, struct sv_err *err)
 	return rc;
 }
 
-/* Without opening anything: what image_writer_create() would refuse. */
-static int check_image_path(const struct sv_save_params *p, struct sv_err *err)
-{
-	char path[4096];
-	struct stat st;
-	if (stat(p->image, &st) == 0)
-		return sv_fail(err, SV_E_REFUSED, 0, p->image, "%s exists already", p->image);
-	snprintf(path, sizeof(path), "%s.part", p->image);
-	if (!p->resume && stat(path, &st) == 0)
-		return sv_fail(err, SV_E_REFUSED, 0, path,
-			       "%s is an unfinished image: continue it with --resume or remove it",
-			       path);
-	snprintf(path, sizeof(path), "%s", p->image);
-	char *slash = strrchr(path, '/');
-	if (slash == path)
-		slash[1] = '\0';
-	else if (slash)
-		*slash = '\0';
-	else
-		strcpy(path, ".");
-	if (stat(path, &st) || !S_ISDIR(st.st_mode))
-		return sv_fail(err, SV_E_NOT_FOUND, 0, path,
-			       "there is no folder %s to put the image into", path);
-	return 0;
-}
-
-static int sample_granule(struct save_run *run, uint64_t granule, uint8_t *buf, struct sv_err *err)
-{
-	struct sv_digest was;
-	if (!image_writer_old_digest(run->writer, granule, &was))
-		return 0;
-	uint64_t start = granule * IMAGE_GRANULE;
-	size_t len = (size_t)SV_MIN(IMAGE_GRANULE, run->map->size - start);
-	struct sv_extents bad = {0};
-	int rc = save_read_range(run, start, len, buf, &bad, err);
-	bool had_bad = bad.n > 0;
-	sv_extents_clear(&bad);
-	if (rc || had_bad) /* an area that went bad since says nothing about change */
-		return rc;
-	struct sv_digest is = sv_xxh3_128(buf, len, run->digest_seed);
-	if (memcmp(&was, &is, sizeof(was)))
-		return sv_fail(err, SV_E_REFUSED, 0, run->map->source,
-			       "the source has changed since, start afresh");
-	return 0;
-}
-
-/* The map was compared by the writer; the content is sampled here. */
-static int check_resumed_source(struct save_run *run, uint64_t resumed, struct sv_err *err)
-{
-	uint64_t granules = resumed / IMAGE_GRANULE;
-	uint8_t *buf = aligned_alloc(4096, IMAGE_GRANULE);
-	int rc = buf ? 0 : SV_E_NOMEM;
-	for (int i = 0; !rc && i < RESUME_SAMPLES && granules; i++) {
-		uint64_t random;
-		rc = sv_random(&random, sizeof(random));
-		if (!rc)
-			rc = sample_granule(run,
-					    granules <= RESUME_SAMPLES ? (uint64_t)i % granules
-								       : random % granules,
-					    buf, err);
-	}
-	free(buf);
-	return rc;
-}
-
 static uint64_t read_before(const struct sv_runs *plan, uint64_t end)
 {
 	uint64_t sum = 0;
@@ -212,12 +176,9 @@ static uint64_t read_before(const struct sv_runs *plan, uint64_t end)
 	return sum;
 }
 
-static int start_or_resume(struct save_run *run, struct sv_err *err)
+static void say_start(struct save_run *run)
 {
 	uint64_t resumed = image_writer_resumed_from(run->writer);
-	int rc = resumed ? check_resumed_source(run, resumed, err) : 0;
-	if (rc)
-		return rc;
 	run->next = sv_round_up(resumed, run->frame_size) / run->frame_size;
 	job_phase(run->job, SV_PHASE_COPY, run->map->used);
 	job_advance(run->job, read_before(&run->map->plan, resumed), 0);
@@ -226,7 +187,6 @@ static int start_or_resume(struct save_run *run, struct sv_err *err)
 					       .object = run->map->source,
 					       .resumed = resumed > 0,
 					       .resumed_from = resumed});
-	return 0;
 }
 
 /* Read the finished stream back from the store. */
@@ -234,10 +194,10 @@ static int verify_stored(struct save_run *run, struct sv_err *err)
 {
 	char part[4096];
 	struct image_reader *reader = NULL;
-	snprintf(part, sizeof(part), "%s.part", run->params->image);
+	snprintf(part, sizeof(part), "%s.part", run->params.image);
 	int rc = image_reader_open(part, IMAGE_OPEN_PART, &reader, err);
 	if (!rc)
-		rc = check_frames(run->job, reader, run->params->threads, err);
+		rc = check_frames(run->job, reader, run->params.threads, err);
 	image_reader_close(reader);
 	return rc;
 }
@@ -246,13 +206,13 @@ static int finish(struct save_run *run, struct sv_err *err)
 {
 	job_phase(run->job, SV_PHASE_FLUSH, 0);
 	int rc = image_writer_finish_stream(run->writer, err);
-	if (!rc && run->params->verify)
+	if (!rc && run->params.verify)
 		rc = verify_stored(run, err);
 	if (rc)
 		return rc;
 	job_phase(run->job, SV_PHASE_FINISH, 0);
-	char *tail = save_report_tail(run, run->params->verify);
-	rc = tail ? image_writer_commit(run->writer, run->params->verify, tail, err)
+	char *tail = save_report_tail(run, run->params.verify);
+	rc = tail ? image_writer_commit(run->writer, run->params.verify, tail, err)
 		  : sv_fail_nomem(err);
 	free(tail);
 	return rc;
@@ -267,10 +227,10 @@ static uint64_t bad_total(const struct save_run *run)
 static int write_image(struct save_run *run, struct sv_err *err)
 {
 	int rc = open_writer(run, err);
-	if (!rc)
-		rc = start_or_resume(run, err);
-	if (!rc)
-		rc = job_pipeline(run->job, &save_pool_ops, run, run->params->threads, err);
+	if (!rc) {
+		say_start(run);
+		rc = job_pipeline(run->job, &save_pool_ops, run, run->params.threads, err);
+	}
 	if (rc && run->writer) {
 		struct sv_err ignored = {0};
 		image_writer_suspend(run->writer, &ignored);
@@ -289,14 +249,12 @@ static int write_image(struct save_run *run, struct sv_err *err)
 static int save_run(struct sv_job *job, void *p, struct sv_err *err)
 {
 	struct save_state *s = p;
-	struct save_run run = {.job = job, .params = &s->params};
-	int rc = choose_codec(&run, err);
+	struct save_run run = {.job = job, .params = s->params};
+	int rc = save_settle_options(&run, err);
 	if (!rc)
-		rc = check_image_path(&s->params, err);
+		rc = source_open(&run.params.map, run.params.image, &run.source, err);
 	if (!rc)
-		rc = source_open(&s->params.map, s->params.image, &run.source, err);
-	if (!rc)
-		rc = plan_read(&s->params.map, &run.source, &run.map, err);
+		rc = plan_read(&run.params.map, &run.source, &run.map, err);
 	if (!rc) {
 		job_event(job, &(struct sv_event){.kind = SV_EVENT_PLAN,
 						  .sentence = "the plan",
@@ -304,11 +262,19 @@ static int save_run(struct sv_job *job, void *p, struct sv_err *err)
 						  .map = run.map});
 		rc = precompute_zeros(&run);
 	}
-	if (!rc && !s->params.dry_run)
+	if (!rc && !run.params.dry_run)
 		rc = write_image(&run, err);
 	sv_map_destroy(run.map);
 	source_close(&run.source);
+	free(run.partitions);
 	return rc;
+}
+
+/* IMAGE/ is IMAGE. */
+static void drop_slashes(char *path)
+{
+	for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
+		path[len - 1] = '\0';
 }
 
 static const struct job_ops save_ops = {.run = save_run, .destroy = save_destroy};
@@ -325,6 +291,8 @@ int sv_job_create_save(const struct sv_save_params *params, sv_event_fn fn, void
 	s->params.image = s->params.preset = s->params.codec = s->params.note = NULL;
 	bool ok = job_copy_map_params(&s->params.map, &params->map) == 0;
 	ok = ok && job_copy_string((char **)&s->params.image, params->image);
+	if (ok)
+		drop_slashes((char *)s->params.image);
 	ok = ok && job_copy_string((char **)&s->params.preset, params->preset);
 	ok = ok && job_copy_string((char **)&s->params.codec, params->codec);
 	ok = ok && job_copy_string((char **)&s->params.note, params->note);

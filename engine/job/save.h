@@ -27,7 +27,8 @@ struct save_frame {
  * The rest is constant. */
 struct save_run {
 	struct sv_job *job;
-	const struct sv_save_params *params;
+	struct sv_save_params params; /* settled; strings are the caller's */
+	int *partitions;	      /* own storage for those taken over from IMAGE.part */
 	struct source source;
 	struct sv_map *map;
 	const struct codec_ops *codec;
@@ -40,6 +41,13 @@ struct save_run {
 		zero_checksum_last; /* of a full frame of zeros, and of the last frame */
 	uint64_t bad_bytes, bad_areas;
 };
+
+/*
+ * Codec, level and frame size, and what else of the parameters was not given. With `resume`,
+ * IMAGE.part decides about all that was not given. SV_E_USAGE, SV_E_REFUSED (IMAGE exists, or what
+ * was given is not what IMAGE.part was begun with), SV_E_NOT_FOUND, SV_E_FORMAT, SV_E_NOMEM.
+ */
+int save_settle_options(struct save_run *run, struct sv_err *err);
 
 /* The pipeline of frames; arg is a struct save_run. */
 extern const struct pool_ops save_pool_ops;

@@ -58,7 +58,7 @@ static int frame_produce(void *arg, void *item, struct sv_err *err)
 {
 	struct save_run *run = arg;
 	struct save_frame *f = item;
-	bool skip = run->params->on_error == SV_ON_ERROR_SKIP;
+	bool skip = run->params.on_error == SV_ON_ERROR_SKIP;
 	f->number = run->next;
 	f->start = run->next * run->frame_size;
 	if (f->start >= run->map->size)

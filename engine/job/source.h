@@ -22,6 +22,9 @@ int source_open(const struct sv_map_params *params, const char *store, struct so
 		struct sv_err *err);
 void source_close(struct source *source);
 
+/* Why a partition is read whole with params->whole. */
+#define PLAN_REASON_WHOLE "asked for"
+
 /* Map an open source: the work behind sv_map_read(). */
 int plan_read(const struct sv_map_params *params, struct source *source, struct sv_map **map_ret,
 	      struct sv_err *err);

@@ -1,0 +1,185 @@
+/* save_options.c - what a save was asked for, and where it is to be continued: what was begun */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/job/save.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Codec, level and frame size from preset and options. */
+static int choose_codec(struct save_run *run, struct sv_err *err)
+{
+	const struct sv_save_params *p = &run->params;
+	const struct codec_preset *preset = codec_preset_find(p->preset ? p->preset : "normal");
+	if (!preset)
+		return sv_fail(err, SV_E_USAGE, 0, p->preset,
+			       "there is no preset %s: fast, normal, small or smallest", p->preset);
+	const char *name = p->codec ? p->codec : preset->codec;
+	run->codec = codec_find(name);
+	if (!run->codec)
+		return sv_fail(err, SV_E_USAGE, 0, name, "there is no codec %s: zstd or xz", name);
+	bool presets_own = !strcmp(name, preset->codec);
+	run->frame_size = presets_own ? preset->frame_size : run->codec->default_frame;
+	run->level = presets_own ? preset->level : run->codec->default_level;
+	if (p->level != INT_MIN)
+		run->level = p->level;
+	if (run->level < run->codec->min_level || run->level > run->codec->max_level)
+		return sv_fail(err, SV_E_USAGE, 0, name, "level %d is not one of %s: %d to %d",
+			       run->level, name, run->codec->min_level, run->codec->max_level);
+	return 0;
+}
+
+/* Without opening anything: what image_writer_create() would refuse. */
+static int check_image_path(const struct sv_save_params *p, struct sv_err *err)
+{
+	char path[4096];
+	struct stat st;
+	if (stat(p->image, &st) == 0)
+		return sv_fail(err, SV_E_REFUSED, 0, p->image, "%s exists already", p->image);
+	snprintf(path, sizeof(path), "%s.part", p->image);
+	if (!p->resume && stat(path, &st) == 0)
+		return sv_fail(err, SV_E_REFUSED, 0, path,
+			       "%s is an unfinished image: continue it with --resume or remove it",
+			       path);
+	snprintf(path, sizeof(path), "%s", p->image);
+	char *slash = strrchr(path, '/');
+	if (slash == path)
+		slash[1] = '\0';
+	else if (slash)
+		*slash = '\0';
+	else
+		strcpy(path, ".");
+	if (stat(path, &st) || !S_ISDIR(st.st_mode))
+		return sv_fail(err, SV_E_NOT_FOUND, 0, path,
+			       "there is no folder %s to put the image into", path);
+	return 0;
+}
+
+/* ---- going on with what was begun ---- */
+
+/* What IMAGE.part was begun with. */
+struct begun {
+	struct image_info info;
+	uint64_t volume_size;
+	bool whole, partial; /* --whole, --partitions */
+};
+
+static bool begun_with(const struct begun *b, int number)
+{
+	for (size_t i = 0; i < b->info.n_parts; i++)
+		if (b->info.parts[i].number == number)
+			return strcmp(b->info.parts[i].state, "absent") != 0;
+	return false;
+}
+
+static size_t count_present(const struct begun *b)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < b->info.n_parts; i++)
+		n += strcmp(b->info.parts[i].state, "absent") != 0;
+	return n;
+}
+
+/* The options that were given must be those of then. */
+static int check_codec(const struct save_run *run, const struct begun *b, struct sv_err *err)
+{
+	const struct sv_save_params *p = &run->params;
+	const struct image_info *was = &b->info;
+	bool differs = (p->codec || p->preset) && strcmp(run->codec->name, was->codec) != 0;
+	differs |= p->preset && run->frame_size != was->frame_size;
+	differs |= (p->preset || p->level != INT_MIN) && run->level != was->level;
+	if (!differs)
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, p->image,
+		       "%s.part was begun with codec %s, level %d and frames of %u KiB: continue "
+		       "it without --preset, --codec and --level, or start afresh",
+		       p->image, was->codec, was->level, was->frame_size / 1024);
+}
+
+static int check_selection(const struct save_run *run, const struct begun *b, struct sv_err *err)
+{
+	const struct sv_map_params *map = &run->params.map;
+	bool differs = map->whole && !b->whole;
+	if (!b->info.n_parts) /* lost: the plan itself is compared later */
+		return 0;
+	if (map->n_partitions)
+		differs |= map->n_partitions != count_present(b);
+	for (size_t i = 0; i < map->n_partitions; i++)
+		differs |= !begun_with(b, map->partitions[i]);
+	if (!differs)
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, run->params.image,
+		       "%s.part was begun with other partitions: continue it without --partitions "
+		       "and --whole, or start afresh",
+		       run->params.image);
+}
+
+static int check_volumes(const struct save_run *run, const struct begun *b, struct sv_err *err)
+{
+	if (!run->params.volume_size || run->params.volume_size == b->volume_size)
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, run->params.image,
+		       "%s.part was begun with volumes of %llu bytes: continue it without "
+		       "--volume-size, or start afresh",
+		       run->params.image, (unsigned long long)b->volume_size);
+}
+
+/* What was not given is as it was then. */
+static int take_over(struct save_run *run, const struct begun *b)
+{
+	struct sv_map_params *map = &run->params.map;
+	run->codec = codec_find(b->info.codec);
+	run->frame_size = b->info.frame_size;
+	run->level = b->info.level;
+	map->whole = b->whole;
+	if (!map->sector_size)
+		map->sector_size = b->info.sector_size;
+	if (map->n_partitions || !b->partial)
+		return 0;
+	run->partitions = calloc(b->info.n_parts, sizeof(*run->partitions));
+	if (!run->partitions)
+		return SV_E_NOMEM;
+	map->partitions = run->partitions;
+	for (size_t i = 0; i < b->info.n_parts; i++)
+		if (strcmp(b->info.parts[i].state, "absent") != 0)
+			run->partitions[map->n_partitions++] = b->info.parts[i].number;
+	return 0;
+}
+
+static int settle_resumed(struct save_run *run, struct sv_err *err)
+{
+	char part[4096];
+	struct begun b = {0};
+	snprintf(part, sizeof(part), "%s.part", run->params.image);
+	if (image_begun(part, &b.info, &b.volume_size))
+		return 0; /* nothing to go on with */
+	for (size_t i = 0; i < b.info.n_parts; i++) {
+		b.whole |= !strcmp(b.info.parts[i].reason, PLAN_REASON_WHOLE);
+		b.partial |= !strcmp(b.info.parts[i].state, "absent");
+	}
+	int rc = codec_find(b.info.codec) ? 0 : SV_E_FORMAT;
+	if (rc)
+		sv_fail(err, rc, 0, part, "%s has an unknown codec: %s", part, b.info.codec);
+	if (!rc)
+		rc = check_codec(run, &b, err);
+	if (!rc)
+		rc = check_selection(run, &b, err);
+	if (!rc)
+		rc = check_volumes(run, &b, err);
+	if (!rc && take_over(run, &b))
+		rc = sv_fail_nomem(err);
+	image_info_clear(&b.info);
+	return rc;
+}
+
+int save_settle_options(struct save_run *run, struct sv_err *err)
+{
+	int rc = choose_codec(run, err);
+	if (!rc)
+		rc = check_image_path(&run->params, err);
+	if (!rc && run->params.resume)
+		rc = settle_resumed(run, err);
+	return rc;
+}

@@ -13,8 +13,8 @@ PARSERS=(
 	engine/codec/codec_{xz,zstd}.c
 	engine/disk/{gpt,gpt_move,identity,layout,msdos,sysfs,usage}.c
 	engine/image/{check,index_digest,index_parse,index_read,list,manifest_read}.c
-	engine/image/{reader,reader_frames,reader_open,reader_scan,seektable,writer_resume}.c
-	engine/io/volumes_reader.c
+	engine/image/{reader,reader_frames,reader_open,reader_scan,reader_stream,seektable,writer_resume}.c
+	engine/io/volumes_{find,reader}.c
 )
 
 folder=$1

@@ -67,6 +67,16 @@ typedef int (*frames_emit_fn)(void *arg, const void *buf, size_t len);
 int seektable_write(const struct frame_table *t, const struct geometry *g, uint32_t head_len,
 		    uint32_t result_len, frames_emit_fn emit, void *arg);
 
+/* A stored stream that is looked through. Files of it may be missing: holes. */
+struct frames_stream {
+	codec_read_fn read;
+	void *arg;
+	uint64_t end;	  /* its length, which may be no more than a claim */
+	uint64_t present; /* bytes of it that are there: what bounds the time of a walk */
+	/* The first of them at or behind off, else `end`. NULL: all are there. */
+	uint64_t (*next)(void *arg, uint64_t off);
+};
+
 /*
  * Find the frames by walking their headers from `start`; damage is stepped over by looking for the
  * next header that leads to another one. Frames before the first damage are numbered from the
@@ -74,12 +84,12 @@ int seektable_write(const struct frame_table *t, const struct geometry *g, uint3
  * entries that are unknown in t (of geometry_frames() entries) are filled in. *damaged: stored
  * bytes that belong to nothing. SV_E_DATA when the codec has no headers; SV_E_NOMEM.
  */
-int frames_walk(const struct codec_ops *codec, codec_read_fn read, void *arg, uint64_t start,
-		uint64_t end, const struct geometry *g, struct frame_table *t, uint64_t *damaged);
+int frames_walk(const struct codec_ops *codec, const struct frames_stream *stream, uint64_t start,
+		const struct geometry *g, struct frame_table *t, uint64_t *damaged);
 
 /* Geometry of a stream without any table: walk it all. SV_E_DATA when not even one frame is whole.
  */
-int frames_guess_geometry(const struct codec_ops *codec, codec_read_fn read, void *arg,
-			  uint64_t start, uint64_t end, struct geometry *g);
+int frames_guess_geometry(const struct codec_ops *codec, const struct frames_stream *stream,
+			  uint64_t start, struct geometry *g);
 
 #endif

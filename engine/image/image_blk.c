@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Decoded frames kept. */
-#define SLOTS 4u
+/* Decoded frames kept: so many, but of the largest ones as few as take so much memory. */
+#define SLOTS	    4u
+#define SLOTS_BYTES (64 * SV_MIB)
 
 struct slot {
 	uint64_t number;
@@ -23,6 +24,7 @@ struct image_dev {
 	uint8_t *stored;
 	uint64_t clock;
 	struct slot slots[SLOTS];
+	size_t n_slots; /* in use */
 };
 
 static int decode(struct image_dev *d, struct slot *s, uint64_t n, struct sv_err *err)
@@ -47,7 +49,7 @@ static int decode(struct image_dev *d, struct slot *s, uint64_t n, struct sv_err
 static int find_frame(struct image_dev *d, uint64_t n, const uint8_t **raw, struct sv_err *err)
 {
 	struct slot *oldest = &d->slots[0];
-	for (size_t i = 0; i < SLOTS; i++) {
+	for (size_t i = 0; i < d->n_slots; i++) {
 		struct slot *s = &d->slots[i];
 		if (s->used && s->number == n) {
 			s->used = ++d->clock;
@@ -113,6 +115,8 @@ int image_blk_create(struct image_reader *r, struct blk_dev **dev_ret, struct sv
 				  .sector_size = image_reader_info(r)->sector_size};
 	d->ctx = image_reader_codec(r)->create(image_reader_codec(r)->default_level);
 	d->stored = malloc(image_reader_max_stored(r) + 1);
+	d->n_slots =
+		(size_t)SV_MAX(1, SV_MIN(SLOTS, SLOTS_BYTES / image_reader_info(r)->frame_size));
 	if (!d->ctx || !d->stored) {
 		image_close(&d->dev);
 		return sv_fail_nomem(err);

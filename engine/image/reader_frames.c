@@ -31,11 +31,11 @@ static int merge_table(struct image_reader *r, const struct stream_table *t, boo
 	return rc;
 }
 
-/* No memory for frames that cannot be there. */
+/* No memory for frames that cannot be there: none has fewer than 8 stored bytes, and an entry takes
+ * 24. */
 static bool enough_bytes(struct image_reader *r, uint64_t frames)
 {
-	return frames <= r->frames.n || frames / 4 <= volumes_reader_size(r->stream) ||
-	       frames < 1024;
+	return frames <= r->frames.n || frames / 1024 <= volumes_reader_present(r->stream) / 8192;
 }
 
 /* Frames that are stored as they are lie where they lie on the disk. */
@@ -72,13 +72,27 @@ static int use_stream_table(struct image_reader *r, uint64_t frames)
 	return rc;
 }
 
+static uint64_t next_present(void *arg, uint64_t off)
+{
+	return volumes_reader_next(arg, off);
+}
+
+static struct frames_stream stream_of(const struct image_reader *r)
+{
+	return (struct frames_stream){.read = reader_pread,
+				      .arg = r->stream,
+				      .end = volumes_reader_size(r->stream),
+				      .present = volumes_reader_present(r->stream),
+				      .next = next_present};
+}
+
 static int walk(struct image_reader *r, uint64_t frames, struct sv_err *err)
 {
+	const struct frames_stream stream = stream_of(r);
 	uint64_t damaged = 0, lost = 0;
 	int rc = frame_table_resize(&r->frames, frames);
 	if (!rc)
-		rc = frames_walk(r->codec, reader_pread, r->stream, head_length(r),
-				 volumes_reader_size(r->stream), &r->geometry, &r->frames,
+		rc = frames_walk(r->codec, &stream, head_length(r), &r->geometry, &r->frames,
 				 &damaged);
 	if (rc == SV_E_NOMEM)
 		return rc;
@@ -144,12 +158,12 @@ static int read_manifest_frame(struct image_reader *r, uint64_t at, struct manif
 static int guess(struct image_reader *r, const struct stream_table *t, struct sv_err *err)
 {
 	struct geometry g = {t->raw_len, t->frame_size};
+	const struct frames_stream stream = stream_of(r);
 	int rc = 0;
 	if (t->frames.n == 1) /* a single frame may be shorter than frames are */
 		g.frame_size = (uint32_t)sv_round_up(g.frame_size, IMAGE_GRANULE);
 	if (!t->frames.n && r->flags & IMAGE_OPEN_SALVAGE)
-		rc = frames_guess_geometry(r->codec, reader_pread, r->stream, head_length(r),
-					   volumes_reader_size(r->stream), &g);
+		rc = frames_guess_geometry(r->codec, &stream, head_length(r), &g);
 	if (rc == SV_E_NOMEM)
 		return rc;
 	if (rc || !geometry_ok(&g))

@@ -8,14 +8,13 @@
 /* Headers lie close together in small frames and far apart in large ones. */
 #define WINDOW ((size_t)65536)
 
-/* How far to go on where nothing can be read: in a hole of the stream, or on a bad medium. */
+/* How far to go on where a medium cannot be read. */
 #define LOST_STEP 512u
 
 /* A stretch of frames that follow each other without damage: known by index only at its ends. */
 struct walk {
 	const struct codec_ops *codec;
-	codec_read_fn read;
-	void *arg;
+	const struct frames_stream *stream;
 	uint64_t end;
 	uint64_t
 		budget; /* reads left: a sound stream needs far fewer, a hostile one gets no more */
@@ -38,8 +37,9 @@ static int windowed(void *arg, void *buf, size_t len, uint64_t off)
 	if (!inside) {
 		w->window_len = 0;
 		size_t n = (size_t)SV_MIN(WINDOW, w->end - off);
-		if (w->read(w->arg, w->window, n, off)) /* only some of it may be lost */
-			return w->read(w->arg, buf, len, off);
+		const struct frames_stream *s = w->stream;
+		if (s->read(s->arg, w->window, n, off)) /* only some of it may be lost */
+			return s->read(s->arg, buf, len, off);
 		w->window_at = off;
 		w->window_len = n;
 	}
@@ -74,6 +74,19 @@ static bool plausible(struct walk *w, uint64_t at)
 	return at_tail(w, after) || !measure(w, after, &next);
 }
 
+/* The next place to try behind one where no header can be read: holes may be much longer than what
+ * is there. */
+static uint64_t past_lost(const struct walk *w, uint64_t pos, size_t head)
+{
+	const struct frames_stream *s = w->stream;
+	for (uint64_t at = pos; s->next && at < pos + head; at += head - 1) {
+		uint64_t next = s->next(s->arg, at);
+		if (next > at)
+			return sv_round_up(next, w->codec->stored_align);
+	}
+	return pos + LOST_STEP;
+}
+
 /* The next place after `at` where frames go on; end when there is none. */
 static uint64_t resync(struct walk *w, uint64_t at)
 {
@@ -84,7 +97,7 @@ static uint64_t resync(struct walk *w, uint64_t at)
 		if (w->end - pos < sizeof(head) || w->budget == 0)
 			return w->end;
 		if (windowed(w, head, sizeof(head), pos)) {
-			pos += LOST_STEP - step;
+			pos = past_lost(w, pos, sizeof(head)) - step;
 			continue;
 		}
 		uint32_t magic = get_le32(head);
@@ -138,17 +151,15 @@ static int stretch(struct walk *w, uint64_t *at, uint64_t frame_size)
 	return 0;
 }
 
-static struct walk *walk_new(const struct codec_ops *codec, codec_read_fn read, void *arg,
-			     uint64_t end)
+static struct walk *walk_new(const struct codec_ops *codec, const struct frames_stream *stream)
 {
 	struct walk *w = calloc(1, sizeof(*w));
 	if (!w)
 		return NULL;
 	w->codec = codec;
-	w->read = read;
-	w->arg = arg;
-	w->end = end;
-	w->budget = SV_MIB + 4 * end;
+	w->stream = stream;
+	w->end = stream->end;
+	w->budget = SV_MIB + 4 * SV_MIN(stream->present, stream->end);
 	return w;
 }
 
@@ -158,12 +169,12 @@ static void walk_free(struct walk *w)
 	free(w);
 }
 
-int frames_walk(const struct codec_ops *codec, codec_read_fn read, void *arg, uint64_t start,
-		uint64_t end, const struct geometry *g, struct frame_table *t, uint64_t *damaged)
+int frames_walk(const struct codec_ops *codec, const struct frames_stream *stream, uint64_t start,
+		const struct geometry *g, struct frame_table *t, uint64_t *damaged)
 {
 	if (!codec->measure)
 		return SV_E_DATA;
-	struct walk *w = walk_new(codec, read, arg, end);
+	struct walk *w = walk_new(codec, stream);
 	if (!w)
 		return SV_E_NOMEM;
 	uint64_t at = start, last_len = geometry_frame_len(g, t->n - 1);
@@ -187,17 +198,17 @@ int frames_walk(const struct codec_ops *codec, codec_read_fn read, void *arg, ui
 	return rc;
 }
 
-int frames_guess_geometry(const struct codec_ops *codec, codec_read_fn read, void *arg,
-			  uint64_t start, uint64_t end, struct geometry *g)
+int frames_guess_geometry(const struct codec_ops *codec, const struct frames_stream *stream,
+			  uint64_t start, struct geometry *g)
 {
 	if (!codec->measure)
 		return SV_E_DATA;
-	struct walk *w = walk_new(codec, read, arg, end);
+	struct walk *w = walk_new(codec, stream);
 	if (!w)
 		return SV_E_NOMEM;
 	uint64_t at = start, n = 0, last = 0;
 	uint32_t size = 0;
-	while (at < end) {
+	while (at < stream->end) {
 		struct codec_found found;
 		int rc = measure(w, at, &found);
 		if (rc == SV_E_NOMEM) {

@@ -127,6 +127,12 @@ int volumes_reader_open_known(int dirfd, const char *base_name, const struct vol
 bool volumes_reader_stray(const struct volumes_reader *r, char name[VOLUME_NAME_MAX]);
 
 uint64_t volumes_reader_size(const struct volumes_reader *r);
+
+/* Bytes of the stream that its files hold, and the first of them at or behind `off`; the size of
+ * the stream when there is none. */
+uint64_t volumes_reader_present(const struct volumes_reader *r);
+uint64_t volumes_reader_next(const struct volumes_reader *r, uint64_t off);
+
 size_t volumes_reader_count(const struct volumes_reader *r);
 void volumes_reader_info(const struct volumes_reader *r, size_t i, struct volume_info *info);
 

@@ -180,6 +180,31 @@ static size_t file_at(const struct volumes_reader *r, uint64_t off)
 	return low;
 }
 
+/* Bytes of its part of the stream that a file holds. */
+static uint64_t part_present(const struct volume_file *f)
+{
+	return SV_MIN(f->present, f->size);
+}
+
+uint64_t volumes_reader_present(const struct volumes_reader *r)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < r->n; i++)
+		sum += part_present(&r->f[i]);
+	return sum;
+}
+
+uint64_t volumes_reader_next(const struct volumes_reader *r, uint64_t off)
+{
+	size_t i = file_at(r, off);
+	if (off < r->size && off - r->f[i].start < part_present(&r->f[i]))
+		return off;
+	for (i++; i < r->n; i++)
+		if (part_present(&r->f[i]))
+			return r->f[i].start;
+	return r->size;
+}
+
 int volumes_reader_pread(struct volumes_reader *r, void *buf, size_t len, uint64_t off,
 			 struct sv_err *err)
 {

@@ -49,6 +49,8 @@ static void fuzz_stream_all(struct fuzz_stream *s)
 	struct stream_table table;
 	struct frame_table walked = {0};
 	struct geometry g = {0, 0};
+	const struct frames_stream stream = {
+		.read = fuzz_read, .arg = s, .end = s->size, .present = s->size};
 	uint64_t damaged, start = 0;
 	uint8_t head[CODEC_HEAD_MAX];
 	if (s->codec->stream_head)
@@ -60,10 +62,10 @@ static void fuzz_stream_all(struct fuzz_stream *s)
 		if (geometry_ok(&g) && geometry_frames(&g) == table.frames.n)
 			fuzz_decode(s, &table.frames, &g);
 	}
-	if (!frames_guess_geometry(s->codec, fuzz_read, s, start, s->size, &g)) {
+	if (!frames_guess_geometry(s->codec, &stream, start, &g)) {
 		must(geometry_ok(&g));
 		must(!frame_table_resize(&walked, geometry_frames(&g)));
-		must(!frames_walk(s->codec, fuzz_read, s, start, s->size, &g, &walked, &damaged));
+		must(!frames_walk(s->codec, &stream, start, &g, &walked, &damaged));
 		for (uint64_t i = 0; i < walked.n; i++)
 			must(!walked.v[i].payload ||
 			     sv_range_ok(walked.v[i].offset,

@@ -131,6 +131,10 @@ image_seeds() {
 	"$here/pack_image.py" "$samples/volumes" "$out-volumes" 0 16
 	"$here/pack_image.py" "$samples/volumes" "$out-volumes-digits" 0 80
 	"$here/pack_image.py" "$samples/volumes" "$out-volumes-many" 0 144
+	# a stream that claims to be much longer
+	sed 's/"size": 5076/"size": 1152921504606846976/' "$samples/zstd/manifest.json" >claim
+	cp -r "$samples/zstd" long && cp claim long/manifest.json
+	"$here/pack_image.py" long "$out-long" 1 0 index
 	# frames stored as they are: the same, called so
 	"$here/pack_image.py" "$samples/zstd" plain 0 6
 	sed 's/zstd/none/g' plain >"$out-plain"

@@ -12,10 +12,11 @@ declare -A arrows=(
 	[io]='util'
 	[codec]='util'
 	[pool]='util'
+	[share]='util'
 	[disk]='io util'
 	[fsmap]='io util'
 	[image]='codec pool io util'
-	[job]='image fsmap disk pool io codec util'
+	[job]='image fsmap disk pool share io codec util'
 )
 
 # library header -> extended regex of the files that may include it
@@ -68,7 +69,7 @@ check_own_include() {
 		;;
 	engine/salvor.h)
 		# plain data of these folders, and nothing else, is shown to everyone
-		[[ $inc =~ ^engine/(util|disk|image)/ ]] || complain "$file: shows \"$inc\" to everyone"
+		[[ $inc =~ ^engine/(util|disk|image|share)/ ]] || complain "$file: shows \"$inc\" to everyone"
 		;;
 	cli/main.c)
 		# the one place where the command starts the interface

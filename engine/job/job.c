@@ -192,4 +192,5 @@ const char *sv_version(void)
 void sv_init(const char *root)
 {
 	disk_guard_sweep(root ? root : "");
+	share_sweep(root ? root : "");
 }

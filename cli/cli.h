@@ -37,6 +37,10 @@ enum cli_opt_id {
 	OPT_FREE,
 	OPT_CONFIRM_ERASE,
 	OPT_AGAINST,
+	OPT_READ_ONLY,
+	OPT_PASSWORD_FILE,
+	OPT_HOST_KEY,
+	OPT_IDENTITY,
 	OPT_COUNT
 };
 
@@ -77,10 +81,19 @@ struct cli_option {
 
 struct cli_args;
 
+/* What may be a URL: it is mounted before the verb runs. */
+enum cli_place {
+	PLACE_LOCAL,	 /* never */
+	PLACE_NEW_IMAGE, /* an image to be made */
+	PLACE_IMAGE,	 /* an image to be read */
+	PLACE_STORE,	 /* a folder with images */
+};
+
 struct cli_word {
 	const char *name; /* as in the synopsis */
 	enum cli_complete complete;
 	bool optional;
+	enum cli_place place;
 };
 
 struct cli_verb {
@@ -103,14 +116,19 @@ const struct cli_verb *cli_verb_find(const char *name);
 /* Everything a command line can say. Strings belong to argv. */
 struct cli_args {
 	const struct cli_verb *verb;
-	const char *words[CLI_MAX_WORDS]; /* NULL where missing */
-	const char *root;		  /* "" or $SALVOR_ROOT */
+	/* NULL where missing; a URL becomes the path it is mounted at, which cli_clean() turns
+	 * back wherever something is said */
+	const char *words[CLI_MAX_WORDS];
+	const char *root; /* "" or $SALVOR_ROOT */
 
 	bool help, version, json, quiet, verbose, dry_run;
 	bool extents, whole, no_verify, resume;
 	const char *progress, *preset, *codec, *on_error, *note;
 	const char *free_mode, *confirm_erase, *against;
-	int level; /* INT_MIN = not given */
+	const char *password_file, *host_key, *identity;
+	bool read_only;
+	struct share *share; /* what a URL among the words was mounted as; or NULL */
+	int level;	     /* INT_MIN = not given */
 	uint32_t sector_size;
 	uint64_t volume_size;
 	unsigned int threads;
@@ -143,6 +161,9 @@ const char *cli_help_text(const char *name); /* NULL when there is none */
 /* UTC, RFC 3339 */
 const char *cli_now(char out[SV_SIZE_TEXT]);
 
+/* sv_text_clean(), and paths on a mounted share become its URL again. The caller frees; NULL only
+ * when out of memory. */
+char *cli_clean(const char *text);
 /* Print the clean copy. */
 void cli_put(FILE *out, const char *text);
 
@@ -224,6 +245,17 @@ int cli_job_run(const struct cli_args *args, const struct cli_job_ops *ops,
  * gives SV_E_STOPPED when one came. */
 void cli_signals_hold(void);
 int cli_signals_release(struct sv_err *err);
+/* true when one of them waits. */
+bool cli_signals_pending(void);
+
+/* ---- stores on other machines (share.c) ---- */
+
+/* Mount what is a URL among the words. From then on the end signals are held back. */
+int cli_share_mount(struct cli_args *args, struct sv_err *err);
+/* Unmount it again. Gives SV_E_STOPPED when a signal came that no job has seen. */
+int cli_share_unmount(struct cli_args *args, struct sv_err *err);
+/* The options of the command line for one URL. */
+struct share_params cli_share_params(const struct cli_args *args, const char *url);
 
 /* ---- the progress line (progress.c) ---- */
 
@@ -253,6 +285,7 @@ int cmd_restore(const struct cli_args *args, struct sv_err *err);
 int cmd_verify(const struct cli_args *args, struct sv_err *err);
 int cmd_show(const struct cli_args *args, struct sv_err *err);
 int cmd_list(const struct cli_args *args, struct sv_err *err);
+int cmd_share(const struct cli_args *args, struct sv_err *err);
 int cmd_completion(const struct cli_args *args, struct sv_err *err);
 
 #endif

@@ -46,7 +46,7 @@ static json_t *json_damage(const struct image_reader *reader)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; image_reader_damage(reader, i); i++) {
-		char *clean = sv_text_clean(image_reader_damage(reader, i));
+		char *clean = cli_clean(image_reader_damage(reader, i));
 		json_array_append_new(list, json_string(clean ? clean : ""));
 		free(clean);
 	}

@@ -15,7 +15,7 @@ json_t *cli_json_new(const char *type)
 
 void cli_json_string(json_t *o, const char *key, const char *text)
 {
-	char *clean = sv_text_clean(text);
+	char *clean = cli_clean(text);
 	json_object_set_new(o, key, json_string(clean ? clean : ""));
 	free(clean);
 }

@@ -96,7 +96,11 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
 	}
 	if (!rc) {
 		sv_init(args.root);
-		rc = verb->run(&args, &err);
+		rc = cli_share_mount(&args, &err);
+		if (!rc)
+			rc = verb->run(&args, &err);
+		int stopped = cli_share_unmount(&args, rc ? NULL : &err);
+		rc = rc ? rc : stopped;
 	}
 	/* a document that was lost is no success (a full disk, say); a job is judged by its deeds
 	 */

@@ -64,6 +64,14 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			       FIELD(confirm_erase), OPT_TYPE_TEXT, COMPLETE_NOTHING},
 	[OPT_AGAINST] = {"against", 0, "SOURCE", NULL, "compare with this disk, too",
 			 FIELD(against), OPT_TYPE_TEXT, COMPLETE_DISK},
+	[OPT_READ_ONLY] = {"read-only", 0, NULL, NULL, "do not write a test file", FIELD(read_only),
+			   OPT_TYPE_FLAG, COMPLETE_NOTHING},
+	[OPT_PASSWORD_FILE] = {"password-file", 0, "FILE", NULL, "password of the share",
+			       FIELD(password_file), OPT_TYPE_TEXT, COMPLETE_FILE},
+	[OPT_HOST_KEY] = {"host-key", 0, "FINGERPRINT", NULL, "host key of the SSH server",
+			  FIELD(host_key), OPT_TYPE_TEXT, COMPLETE_NOTHING},
+	[OPT_IDENTITY] = {"identity", 0, "FILE", NULL, "private key for the SSH server",
+			  FIELD(identity), OPT_TYPE_TEXT, COMPLETE_FILE},
 };
 
 static int bad_value(const struct cli_option *option, const char *value, struct sv_err *err)

@@ -259,6 +259,14 @@ void cli_signals_hold(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+bool cli_signals_pending(void)
+{
+	sigset_t pending;
+	return !sigpending(&pending) &&
+	       (sigismember(&pending, SIGINT) > 0 || sigismember(&pending, SIGTERM) > 0 ||
+		sigismember(&pending, SIGHUP) > 0);
+}
+
 int cli_signals_release(struct sv_err *err)
 {
 	sigset_t set = end_signals();

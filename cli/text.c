@@ -18,7 +18,7 @@ const char *cli_now(char out[SV_SIZE_TEXT])
 
 void cli_put(FILE *out, const char *text)
 {
-	char *clean = sv_text_clean(text);
+	char *clean = cli_clean(text);
 	fputs(clean ? clean : "?", out);
 	free(clean);
 }
@@ -76,7 +76,7 @@ void cli_table_cell(struct cli_table *table, bool right, const char *text)
 	if (!table || table->lost)
 		return;
 	struct cell *grown = reallocarray(table->cells, table->n + 1, sizeof(*grown));
-	char *clean = sv_text_clean(text);
+	char *clean = cli_clean(text);
 	if (grown)
 		table->cells = grown;
 	table->lost = !grown || !clean;

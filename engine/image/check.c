@@ -199,6 +199,8 @@ int image_check_files(struct image_reader *r, enum image_check_what what, image_
 		return sv_fail_nomem(err);
 	if (rc == SV_E_STOPPED)
 		return sv_fail(err, rc, 0, r->path, "stopped by the user");
+	if (c.differences)
+		rc = reader_store_gone(r, rc, err);
 	if (!rc && c.differences)
 		return sv_fail(err, SV_E_DIFFERS, 0, r->path,
 			       "%s is damaged: %s is not as it was stored (%llu in all)", r->path,

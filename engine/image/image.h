@@ -133,9 +133,9 @@ enum image_open_flags {
 
 /*
  * Opens an image directory, or a lone stream file / its first volume. Every structure is hostile
- * until checked. SV_E_NOT_FOUND, SV_E_FORMAT (newer, intact), SV_E_DIFFERS (damaged), SV_E_IO. A
- * lost or damaged disk.idx or manifest is noted in image_reader_damage() and worked around as far
- * as the rest allows.
+ * until checked. SV_E_NOT_FOUND, SV_E_FORMAT (newer, intact), SV_E_DIFFERS (damaged), SV_E_STORE
+ * (cannot be read, or the store has gone). A lost or damaged disk.idx or manifest is noted in
+ * image_reader_damage() and worked around as far as the rest allows.
  */
 int image_reader_open(const char *path, unsigned int flags, struct image_reader **reader_ret,
 		      struct sv_err *err);
@@ -149,7 +149,8 @@ void image_reader_frame_range(const struct image_reader *r, uint64_t n, uint64_t
 			      uint64_t *len);
 /* true when frame n holds only zero/free/absent/bad ranges: need not be decoded to restore. */
 bool image_reader_frame_constant(const struct image_reader *r, uint64_t n);
-/* Stored bytes of a frame: largest of all (for buffers), and reading them. Any thread. */
+/* Stored bytes of a frame: largest of all (for buffers), and reading them. SV_E_DIFFERS, SV_E_IO
+ * for this place, SV_E_STORE when the whole store has gone. Any thread. */
 size_t image_reader_max_stored(const struct image_reader *r);
 int image_reader_read_stored(struct image_reader *r, uint64_t n, void *buf, size_t cap, size_t *len,
 			     struct sv_err *err);

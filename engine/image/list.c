@@ -108,7 +108,8 @@ int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_
 	size_t n = 0;
 	DIR *dir = opendir(store);
 	if (!dir)
-		return sv_fail(err, errno == ENOENT || errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_IO,
+		return sv_fail(err,
+			       errno == ENOENT || errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_STORE,
 			       errno, store, "cannot open the store %s", store);
 	int rc = collect(dir, &list, &n);
 	closedir(dir);

@@ -1,10 +1,12 @@
 /* reader.c - an open image: frames, run map, digests */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/image/reader_priv.h"
+#include "engine/io/store.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 int reader_say(struct image_reader *r, const char *fmt, ...)
@@ -87,6 +89,16 @@ size_t image_reader_max_stored(const struct image_reader *r)
 	return r->max_stored;
 }
 
+int reader_store_gone(const struct image_reader *r, int rc, struct sv_err *err)
+{
+	if (r->dirfd < 0 || !store_gone(r->dirfd))
+		return rc;
+	if (err)
+		memset(err, 0, sizeof(*err)); /* what was found before is no damage */
+	return sv_fail(err, SV_E_STORE, 0, r->path, "the store of %s does not answer any more",
+		       r->path);
+}
+
 int image_reader_read_stored(struct image_reader *r, uint64_t n, void *buf, size_t cap, size_t *len,
 			     struct sv_err *err)
 {
@@ -100,6 +112,9 @@ int image_reader_read_stored(struct image_reader *r, uint64_t n, void *buf, size
 			       (unsigned long long)n);
 	int rc = volumes_reader_pread(r->stream, buf, (size_t)stored, e->offset, err);
 	*len = (size_t)stored;
+	/* a connection that breaks may look like the end of the file, too */
+	if (rc && rc != SV_E_NOMEM)
+		rc = reader_store_gone(r, rc, err);
 	/* shorter than its tables say: damage, not a failing store */
 	return rc == SV_E_RANGE || rc == SV_E_DATA ? sv_err_recode(err, SV_E_DIFFERS) : rc;
 }

@@ -308,10 +308,14 @@ int image_reader_open(const char *path, unsigned int flags, struct image_reader 
 	if (!rc)
 		rc = open_all(r, &ix, err);
 	index_clear(&ix);
+	if (rc || image_reader_damage(r, 0))
+		rc = reader_store_gone(r, rc, err);
 	if (!rc) {
 		*reader_ret = r;
 		return 0;
 	}
 	image_reader_close(r);
+	if (rc == SV_E_IO)
+		rc = sv_err_recode(err, SV_E_STORE);
 	return rc == SV_E_NOMEM ? sv_fail_nomem(err) : rc;
 }

@@ -35,6 +35,10 @@ struct image_reader {
 /* Note damage found while opening. SV_E_NOMEM. */
 int reader_say(struct image_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* After something could not be read: SV_E_STORE, instead of the old story in err, when the whole
+ * store has gone; else rc as it is. */
+int reader_store_gone(const struct image_reader *r, int rc, struct sv_err *err);
+
 /* A codec_read_fn over the stored stream; arg is the volumes_reader. */
 int reader_pread(void *arg, void *buf, size_t len, uint64_t off);
 

@@ -267,6 +267,16 @@ static const struct fs_kind fs_kinds[] = {
 	{0x2fc12fc1, "zfs", 0},
 };
 
+bool store_gone(int dirfd)
+{
+	struct statvfs vfs;
+	int rc;
+	do
+		rc = fstatvfs(dirfd, &vfs);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 && errno != EACCES && errno != EPERM && errno != ENOSYS;
+}
+
 int store_space(int dirfd, struct store_space *space, struct sv_err *err)
 {
 	struct statvfs vfs;

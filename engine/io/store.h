@@ -76,6 +76,12 @@ struct store_space {
 int store_space(int dirfd, struct store_space *space, struct sv_err *err);
 
 /*
+ * true when the whole store has gone: a server that does not answer, a disk that was pulled. Errors
+ * of reading are then no damage of what lies on it. May wait as long as the mount waits.
+ */
+bool store_gone(int dirfd);
+
+/*
  * The lock of a directory: only one run works in it. flock(2) where the filesystem has it, else a
  * file .salvor-lock with boot id and process; one of another boot or of a process that is gone is
  * stale and replaced. SV_E_LOCKED.

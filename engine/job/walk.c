@@ -83,6 +83,8 @@ static int produce(void *arg, void *p, struct sv_err *err)
 					  &why);
 	if (rc == SV_E_NOMEM)
 		return sv_fail_nomem(err);
+	if (rc == SV_E_STORE)
+		return sv_fail(err, rc, 0, why.object, "%s", why.text);
 	if (rc)
 		item->damage = "its stored bytes cannot be read";
 	return 0;

@@ -54,9 +54,10 @@ int share_need_secret(struct share *s, struct sv_err *err)
 			     "%s wants a password for %s: give --password-file", s->url.host,
 			     s->url.user);
 	s->has_secret = !rc;
-	if (rc)
-		explicit_bzero(s->secret, sizeof(s->secret));
-	return rc;
+	if (!rc)
+		return 0;
+	explicit_bzero(s->secret, sizeof(s->secret));
+	return share_fail(s, SHARE_STEP_LOGIN, err, rc, err->sys_errno, "%s", err->text);
 }
 
 void share_forget_secret(struct share *s)

@@ -36,6 +36,11 @@ static bool offers_shells(const struct cli_verb *verb)
 	return verb->words[0].complete == COMPLETE_SHELL;
 }
 
+static bool wants_path(const struct cli_option *option)
+{
+	return option->complete == COMPLETE_DISK || option->complete == COMPLETE_FILE;
+}
+
 /* ---- bash ---- */
 
 static void bash_values(const struct cli_verb *verb)
@@ -51,6 +56,8 @@ static void bash_values(const struct cli_verb *verb)
 			puts("'");
 		} else if (option->complete == COMPLETE_DISK) {
 			puts("\t\t\t_salvor_disks");
+		} else if (option->complete == COMPLETE_FILE) {
+			puts("\t\t\t_salvor_files");
 		}
 		puts("\t\t\treturn ;;");
 	}
@@ -130,7 +137,7 @@ static void zsh_option(const struct cli_option *option)
 		put_choices(option->choices);
 		putchar(')');
 	} else {
-		fputs(option->complete == COMPLETE_DISK ? "_files" : " ", stdout);
+		fputs(wants_path(option) ? "_files" : " ", stdout);
 	}
 	putchar('\'');
 }
@@ -208,7 +215,7 @@ static void fish_option(const struct cli_verb *verb, const struct cli_option *op
 		put_choices(option->choices);
 		fputs("'", stdout);
 	} else if (option->type != OPT_TYPE_FLAG) {
-		fputs(option->complete == COMPLETE_DISK ? " -r -F" : " -x", stdout);
+		fputs(wants_path(option) ? " -r -F" : " -x", stdout);
 	}
 	printf(" -d '%s'\n", option->help);
 }

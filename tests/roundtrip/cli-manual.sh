@@ -16,7 +16,7 @@ verbs() {
 table_options() {
 	"$SALVOR" completion bash | awk -v verb="\t$1)" '
 		index($0, verb) == 1 { inside = 1 }
-		inside && /case \$cur in -\*\)/ { print; exit }' | grep -o -e '--[a-z-]*' | sort
+		inside && /case \$cur in -\*\)/ { print; inside = 0 }' | grep -o -e '--[a-z-]*' | sort
 }
 
 # VERB: the terms under OPTIONS in its manual, sorted

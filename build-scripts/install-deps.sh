@@ -18,11 +18,38 @@ die() {
 	exit 1
 }
 
+sudo=()
+[ "$(id -u)" -eq 0 ] || sudo=(sudo)
+
 # run apt-get as root, without questions
-apt() {
-	local sudo=()
-	[ "$(id -u)" -eq 0 ] || sudo=(sudo)
-	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@"
+apt() { "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@"; }
+
+# package -> services. Tests start servers of their own: these start neither now nor at the next boot,
+# unless they were there before
+declare -A services=(
+	[nfs-ganesha]='nfs-ganesha nfs-ganesha-lock'
+	[openssh-server]='ssh'
+	[samba]='smbd nmbd samba-ad-dc'
+)
+policy=/usr/sbin/policy-rc.d
+
+# PACKAGE...: install them without starting anything
+install_quietly() {
+	local rc=0 own='' package service
+	if [ ! -e "$policy" ]; then
+		own=1
+		printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+		"${sudo[@]}" chmod 755 "$policy"
+	fi
+	retry apt install --no-install-recommends "$@" || rc=$?
+	[ -z "$own" ] || "${sudo[@]}" rm -f "$policy"
+	command -v systemctl >/dev/null || return "$rc"
+	for package; do
+		for service in ${services[$package]:-}; do
+			"${sudo[@]}" systemctl -q disable "$service" >/dev/null 2>&1 || true
+		done
+	done
+	return "$rc"
 }
 
 # mirrors hiccup: try three times before giving up
@@ -46,7 +73,7 @@ command -v apt-get >/dev/null || die "apt-get is not there; please install: ${mi
 [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
 	die "not root and sudo is not there; please install as root: ${missing[*]}"
 retry apt update || die "apt-get update failed; please install by hand: ${missing[*]}"
-retry apt install --no-install-recommends "${missing[@]}" ||
+install_quietly "${missing[@]}" ||
 	die "apt-get could not install these packages: ${missing[*]}"
 
 mapfile -t missing < <(missing_packages)

@@ -20,7 +20,7 @@
 #define CONTEXT_DATA 38 /* one hash, 32 bytes of salt */
 #define QUESTION_LEN (CONTEXT_AT + 8 + CONTEXT_DATA)
 #define ANSWER_MIN   (HEADER + 6) /* up to the dialect */
-#define ANSWER_MAX	65536
+#define ANSWER_MAX   65536
 
 struct dialect {
 	uint16_t code;

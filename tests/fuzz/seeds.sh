@@ -319,7 +319,31 @@ ext_seeds() {
 	ext_seed ext4-mmp 4M -t ext4 -O ^has_journal,mmp
 }
 
-for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe; do
+# TARGET NAME: what is on stdin becomes a seed
+seed() { cat >"$folder/$1/seed-$2"; }
+
+share_seeds() {
+	printf 'smb://WORK;anna%%40x@nas.example:4450/My%%20Files/pc' | seed share smb
+	printf 'nfs://[fe80::1%%25eth0]:2050/volume1/a%%25b' | seed share nfs
+	printf 'sftp://root@[::1]/~/store/%%3F' | seed share sftp
+}
+
+# an SMB2 NEGOTIATE response, an answer that knows NFS 3 only (its number is not ours), an SSH banner
+shareprobe_seeds() {
+	{
+		printf '\0\0\0\0\106\376SMB\100'
+		head -c 59 /dev/zero
+		printf '\101\0\0\0\021\003'
+	} | seed shareprobe smb
+	{
+		printf '\001\200\0\0\040\001\002\003\004\0\0\0\001'
+		head -c 15 /dev/zero
+		printf '\002\0\0\0\002\0\0\0\003'
+	} | seed shareprobe nfs
+	printf '\002welcome\r\nSSH-2.0-OpenSSH_9.2\r\n' | seed shareprobe ssh
+}
+
+for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe share shareprobe; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

@@ -118,6 +118,11 @@ expect_said() {
 	}
 }
 
+# a port nobody listens on
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 # --- devices and files ---
 
 # FILE SECTOR [losetup options]: attach a loop device for a file below $WORK; its path is in $LOOP

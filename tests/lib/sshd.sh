@@ -6,11 +6,6 @@
 
 SSH_PASSWORD='a,b c'\''d%e$'
 
-# a port nobody listens on
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # a user that exists only for the server: account files of its own over those of the machine
 _ssh_account() {
 	local hash
@@ -45,6 +40,7 @@ _ssh_config() {
 # start it (again); its fingerprint is in $SSH_KEY
 sshd_start() {
 	mkdir -p /run/sshd
+	# shellcheck disable=SC2016 # for that shell
 	unshare -m sh -c 'mount --bind "$1/etc/passwd" /etc/passwd &&
 		mount --bind "$1/etc/shadow" /etc/shadow && exec "$2" -f "$1/sshd.conf" -E "$1/sshd.log"' \
 		- "$WORK" "$(command -v sshd)" || skip 'an SSH server cannot be started here'

@@ -232,9 +232,16 @@ demo: deps
 	+$(Q)$(AGAIN) all
 	$(Q)BUILD=$(BUILD) build-scripts/demo.sh
 
-## bench: side by side with the peers on the same data
-bench: all
-	$(Q)BUILD=$(BUILD) bench/peers.sh
+$(BUILD)/bench/libzstd: bench/libzstd.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< -lzstd
+
+## bench: side by side with the peers on the same data: MIB=512 ROUNDS=3 SPARSE_GIB=1024 (installs the peers first)
+bench: deps
+	$(Q)build-scripts/install-deps.sh bench/packages.txt
+	+$(Q)$(AGAIN) all $(BUILD)/bench/libzstd
+	$(Q)BUILD=$(BUILD) bench/bench.sh
 
 ## install: command, man pages and completions under DESTDIR/PREFIX
 install: $(BUILD)/salvor $(MAN)

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# install-deps.sh - install the Debian packages of packages.txt that are missing
+# install-deps.sh - install the Debian packages of packages.txt, or of another list, that are missing
 # SPDX-License-Identifier: GPL-3.0-or-later
+#
+# usage: build-scripts/install-deps.sh [LIST]
 set -eu -o pipefail
 
-list=$(dirname "$0")/packages.txt
+list=${1:-$(dirname "$0")/packages.txt}
 
 # print the packages of the list that are not installed, one per line
 missing_packages() {

@@ -52,6 +52,7 @@ int sv_job_start(struct sv_job *job, struct sv_err *err)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc)
 		return sv_fail(err, SV_E_FAILED, rc, "thread", "cannot start a thread");
+	pthread_setname_np(job->thread, "sv-job");
 	job->started = true;
 	return 0;
 }

@@ -24,12 +24,17 @@ struct pool {
 	const struct pool_ops *ops;
 	void *arg;
 	const atomic_int *stop;
-	pthread_mutex_t lock;  /* guards everything below but the items */
-	pthread_cond_t change; /* any change of state, end or failure */
+	pthread_mutex_t lock; /* guards everything below but the items */
+	/* What each role waits for; the end and a failure wake all of them. One wake-up per change:
+	 * an empty disk has hundreds of thousands of items that are hardly any work. */
+	pthread_cond_t space; /* the producer: a free slot */
+	pthread_cond_t ready; /* the workers: a filled one */
+	pthread_cond_t done;  /* the consumer: the next one is done */
 	struct slot *slots;
 	unsigned int n_slots;
 	uint64_t produced; /* tickets filled so far; written by the producer */
 	uint64_t taken;	   /* tickets given to workers; written by the workers */
+	uint64_t consumed; /* tickets consumed; written by the consumer */
 	bool closed;	   /* no more tickets will come */
 	int failed;	   /* first error; every wait looks at it */
 	struct sv_err err; /* its story */
@@ -41,6 +46,13 @@ struct worker {
 	pthread_t thread;
 };
 
+static void wake_all(struct pool *pool)
+{
+	pthread_cond_broadcast(&pool->space);
+	pthread_cond_broadcast(&pool->ready);
+	pthread_cond_broadcast(&pool->done);
+}
+
 static void pool_fail(struct pool *pool, int code, const struct sv_err *err)
 {
 	pthread_mutex_lock(&pool->lock);
@@ -48,8 +60,8 @@ static void pool_fail(struct pool *pool, int code, const struct sv_err *err)
 		pool->failed = code;
 		pool->err = *err;
 	}
-	pthread_cond_broadcast(&pool->change);
 	pthread_mutex_unlock(&pool->lock);
+	wake_all(pool);
 }
 
 static bool stop_wanted(const atomic_int *stop)
@@ -62,40 +74,28 @@ static int stopped(struct sv_err *err)
 	return sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
 }
 
-/* Wait until a slot reaches a state; false when the pool failed, or ended before that ticket. */
-static bool await_slot(struct pool *pool, uint64_t ticket, enum slot_state state)
+static struct slot *slot_of(struct pool *pool, uint64_t ticket)
 {
-	struct slot *slot = &pool->slots[ticket % pool->n_slots];
-	while (!pool->failed && slot->state != state &&
-	       !(state == SLOT_DONE && pool->closed && ticket >= pool->produced))
-		pthread_cond_wait(&pool->change, &pool->lock);
-	return !pool->failed && slot->state == state;
+	return &pool->slots[ticket % pool->n_slots];
 }
 
-static void set_state(struct pool *pool, struct slot *slot, enum slot_state state)
+/* The slot of the next ticket when it is free; NULL when the pool failed. */
+static struct slot *await_space(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
-	slot->state = state;
-	pthread_cond_broadcast(&pool->change);
+	struct slot *slot = slot_of(pool, pool->produced);
+	while (!pool->failed && slot->state != SLOT_FREE)
+		pthread_cond_wait(&pool->space, &pool->lock);
+	bool ok = !pool->failed;
 	pthread_mutex_unlock(&pool->lock);
-}
-
-static void close_pool(struct pool *pool)
-{
-	pthread_mutex_lock(&pool->lock);
-	pool->closed = true;
-	pthread_cond_broadcast(&pool->change);
-	pthread_mutex_unlock(&pool->lock);
+	return ok ? slot : NULL;
 }
 
 /* Fill one slot. Returns false when there is nothing more to do, for whatever reason. */
 static bool produce_one(struct pool *pool)
 {
-	pthread_mutex_lock(&pool->lock);
-	bool ok = await_slot(pool, pool->produced, SLOT_FREE);
-	struct slot *slot = &pool->slots[pool->produced % pool->n_slots];
-	pthread_mutex_unlock(&pool->lock);
-	if (!ok)
+	struct slot *slot = await_space(pool);
+	if (!slot)
 		return false;
 
 	struct sv_err err = {0};
@@ -109,9 +109,17 @@ static bool produce_one(struct pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	slot->state = SLOT_READY;
 	pool->produced++;
-	pthread_cond_broadcast(&pool->change);
 	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_signal(&pool->ready);
 	return true;
+}
+
+static void close_pool(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->closed = true;
+	pthread_mutex_unlock(&pool->lock);
+	wake_all(pool);
 }
 
 static void *producer_main(void *arg)
@@ -129,14 +137,25 @@ static struct slot *take_ready(struct pool *pool)
 	struct slot *slot = NULL;
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->failed && pool->taken == pool->produced && !pool->closed)
-		pthread_cond_wait(&pool->change, &pool->lock);
+		pthread_cond_wait(&pool->ready, &pool->lock);
 	if (!pool->failed && pool->taken < pool->produced) {
-		slot = &pool->slots[pool->taken % pool->n_slots];
+		slot = slot_of(pool, pool->taken);
 		slot->state = SLOT_WORKING;
 		pool->taken++;
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return slot;
+}
+
+/* Only the item the consumer waits for is worth waking it. */
+static void give_done(struct pool *pool, struct slot *slot)
+{
+	pthread_mutex_lock(&pool->lock);
+	slot->state = SLOT_DONE;
+	bool awaited = slot == slot_of(pool, pool->consumed);
+	pthread_mutex_unlock(&pool->lock);
+	if (awaited)
+		pthread_cond_signal(&pool->done);
 }
 
 static void *worker_main(void *arg)
@@ -151,27 +170,44 @@ static void *worker_main(void *arg)
 			pool_fail(pool, rc, &err);
 			break;
 		}
-		set_state(pool, slot, SLOT_DONE);
+		give_done(pool, slot);
 	}
 	return NULL;
 }
 
+/* The slot of the next ticket when it is done; NULL at the end and when the pool failed. */
+static struct slot *await_done(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	struct slot *slot = slot_of(pool, pool->consumed);
+	while (!pool->failed && slot->state != SLOT_DONE &&
+	       !(pool->closed && pool->consumed == pool->produced))
+		pthread_cond_wait(&pool->done, &pool->lock);
+	bool ok = !pool->failed && slot->state == SLOT_DONE;
+	pthread_mutex_unlock(&pool->lock);
+	return ok ? slot : NULL;
+}
+
+static void give_free(struct pool *pool, struct slot *slot)
+{
+	pthread_mutex_lock(&pool->lock);
+	slot->state = SLOT_FREE;
+	pool->consumed++;
+	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_signal(&pool->space);
+}
+
 static void consume_all(struct pool *pool)
 {
-	for (uint64_t ticket = 0;; ticket++) {
-		pthread_mutex_lock(&pool->lock);
-		bool ok = await_slot(pool, ticket, SLOT_DONE);
-		pthread_mutex_unlock(&pool->lock);
-		if (!ok)
-			return;
-		struct slot *slot = &pool->slots[ticket % pool->n_slots];
+	struct slot *slot;
+	while ((slot = await_done(pool))) {
 		struct sv_err err = {0};
 		int rc = pool->ops->consume(pool->arg, slot->item, &err);
 		if (rc < 0) {
 			pool_fail(pool, rc, &err);
 			return;
 		}
-		set_state(pool, slot, SLOT_FREE);
+		give_free(pool, slot);
 	}
 }
 
@@ -209,10 +245,13 @@ static void run_threads(struct pool *pool, struct worker *workers, unsigned int 
 	pthread_t producer;
 	int rc = pthread_create(&producer, NULL, producer_main, pool);
 	bool have_producer = rc == 0;
+	if (have_producer)
+		pthread_setname_np(producer, "sv-read");
 	for (; rc == 0 && started < threads; started++) {
 		rc = pthread_create(&workers[started].thread, NULL, worker_main, &workers[started]);
 		if (rc)
 			break;
+		pthread_setname_np(workers[started].thread, "sv-work");
 	}
 	if (rc)
 		pool_fail(pool, sv_fail(&err, SV_E_FAILED, rc, "thread", text), &err);
@@ -234,7 +273,9 @@ static void destroy_parts(struct pool *pool, struct worker *workers, unsigned in
 			pool->ops->item_destroy(pool->slots[i].item);
 	free(workers);
 	free(pool->slots);
-	pthread_cond_destroy(&pool->change);
+	pthread_cond_destroy(&pool->space);
+	pthread_cond_destroy(&pool->ready);
+	pthread_cond_destroy(&pool->done);
 	pthread_mutex_destroy(&pool->lock);
 }
 
@@ -243,7 +284,9 @@ int pool_run(const struct pool_ops *ops, void *arg, unsigned int threads, const 
 {
 	struct pool pool = {.ops = ops, .arg = arg, .stop = stop, .n_slots = 2 * threads + 2};
 	pthread_mutex_init(&pool.lock, NULL);
-	pthread_cond_init(&pool.change, NULL);
+	pthread_cond_init(&pool.space, NULL);
+	pthread_cond_init(&pool.ready, NULL);
+	pthread_cond_init(&pool.done, NULL);
 	struct worker *workers = calloc(threads, sizeof(*workers));
 	int rc = workers ? create_items(&pool) : SV_E_NOMEM;
 	if (!rc)

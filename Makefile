@@ -164,9 +164,9 @@ check-screens: all
 check-matrix: all
 	$(Q)$(RUN) $(MATRIX)
 
-## check-kills: 50 saves killed at random places, and one at every write, sync and rename; each continued
+## check-kills: 50 saves killed at random places, and at every write, sync and rename; stores full at every write
 check-kills: all
-	$(Q)TEST_TIMEOUT=5400 KILLS=$(or $(KILLS),50) MIBS=$(or $(MIBS),640) $(RUN) tests/roundtrip/kills.sh "tests/roundtrip/kills-finish.sh all"
+	$(Q)TEST_TIMEOUT=5400 KILLS=$(or $(KILLS),50) MIBS=$(or $(MIBS),640) $(RUN) tests/roundtrip/kills.sh "tests/roundtrip/kills-finish.sh all" "tests/roundtrip/store-full.sh all"
 
 ## check-dirty: copies of a mounted ext4, restored and replayed: no fsync'ed file lost
 check-dirty: all

@@ -98,6 +98,8 @@ int image_writer_create(const struct image_create *create, struct image_writer *
 const struct image_info *image_writer_info(const struct image_writer *w);
 /* Bytes of the source already landed when resumed: a multiple of the frame size; 0 when fresh. */
 uint64_t image_writer_resumed_from(const struct image_writer *w);
+/* Bytes of the source that a later resume will find. */
+uint64_t image_writer_safe(const struct image_writer *w);
 /* The digest of a finished granule of a resumed image, for the re-read of random samples; false
  * when it holds no data. */
 bool image_writer_old_digest(const struct image_writer *w, uint64_t granule,

@@ -65,7 +65,11 @@ static int open_part(struct image_writer *w, const struct image_create *create, 
 	if (!*w->name || !fstatat(w->parent_fd, w->name, &st, AT_SYMLINK_NOFOLLOW))
 		return sv_fail(err, SV_E_REFUSED, 0, create->path, "%s exists already",
 			       create->path);
-	*existed = mkdirat(w->parent_fd, w->part_name, 0777) && errno == EEXIST;
+	int e = mkdirat(w->parent_fd, w->part_name, 0777) ? errno : 0;
+	*existed = e == EEXIST;
+	if (e && !*existed)
+		return sv_fail(err, e == ENOSPC || e == EDQUOT ? SV_E_NOSPC : SV_E_IO, e, w->part,
+			       "cannot make %s", w->part);
 	if (*existed && !create->resume)
 		return sv_fail(err, SV_E_REFUSED, 0, w->part,
 			       "%s is an unfinished image: continue it with --resume or remove it",
@@ -73,8 +77,7 @@ static int open_part(struct image_writer *w, const struct image_create *create, 
 	w->dirfd =
 		openat(w->parent_fd, w->part_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (w->dirfd < 0)
-		return sv_fail(err, errno == ENOSPC ? SV_E_NOSPC : SV_E_IO, errno, w->part,
-			       "cannot make %s", w->part);
+		return sv_fail(err, SV_E_IO, errno, w->part, "cannot open %s", w->part);
 	return store_lock_take(w->dirfd, w->faults, &w->lock, err);
 }
 
@@ -273,6 +276,12 @@ uint64_t image_writer_resumed_from(const struct image_writer *w)
 	return SV_MIN(w->resumed_frames * w->geometry.frame_size, w->geometry.size);
 }
 
+uint64_t image_writer_safe(const struct image_writer *w)
+{
+	uint64_t frames = SV_MAX(w->safe_frames, w->resumed_frames);
+	return SV_MIN(frames * w->geometry.frame_size, w->geometry.size);
+}
+
 bool image_writer_old_digest(const struct image_writer *w, uint64_t granule,
 			     struct sv_digest *digest)
 {
@@ -390,12 +399,15 @@ static int sync_records(struct image_writer *w, struct sv_err *err)
 	size_t n = 0;
 	while (n < w->n_pending && w->pending[n].stream_end <= safe)
 		n++;
-	if (n < w->n_pending)
+	size_t dropped = w->n_pending - n;
+	if (dropped)
 		index_writer_forget(w->index, w->pending[n].record);
 	w->n_pending = 0;
 	w->unsynced = 0;
 	int rc = index_writer_sync(w->index, err);
 	w->landed |= !rc && n > 0;
+	if (!rc)
+		w->safe_frames = w->frames.n - dropped;
 	w->synced_ns = sv_now_ns();
 	return rc;
 }

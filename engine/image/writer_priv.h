@@ -40,7 +40,8 @@ struct image_writer {
 	uint64_t synced_ns;
 
 	uint64_t resumed_frames;
-	int old_fd; /* disk.idx, for digests of resumed frames; -1 = none */
+	uint64_t safe_frames; /* whose records are on stable storage */
+	int old_fd;	      /* disk.idx, for digests of resumed frames; -1 = none */
 	struct index_digests *old;
 
 	bool landed;	       /* something stands that a later resume can use */

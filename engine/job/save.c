@@ -4,6 +4,7 @@
 
 #include "engine/job/check.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,25 @@ static uint64_t bad_total(const struct save_run *run)
 	return SV_MAX(run->bad_bytes, image_writer_info(run->writer)->bytes_bad);
 }
 
+/* Most bytes the store must still take: nothing compresses, and tables and side files. */
+static uint64_t bytes_wanting(const struct save_run *run, uint64_t safe)
+{
+	uint64_t left = run->map->used - read_before(&run->map->plan, safe);
+	return left + left / 64 + 4 * SV_MIB;
+}
+
+/* The store is full: what can be done about it. */
+static void say_full(const struct save_run *run, struct sv_err *err)
+{
+	uint64_t safe = run->writer ? image_writer_safe(run->writer) : 0;
+	if (!err || (err->sys_errno != ENOSPC && err->sys_errno != EDQUOT))
+		return;
+	snprintf(err->text, sizeof(err->text),
+		 "the store of %s is full: at most %llu more bytes are needed, make room and %s",
+		 run->params.image, (unsigned long long)bytes_wanting(run, safe),
+		 safe ? "continue with --resume" : "start again");
+}
+
 static int write_image(struct save_run *run, struct sv_err *err)
 {
 	int rc = open_writer(run, err);
@@ -237,6 +257,8 @@ static int write_image(struct save_run *run, struct sv_err *err)
 	}
 	if (!rc)
 		rc = finish(run, err);
+	if (rc == SV_E_STORE_FULL)
+		say_full(run, err);
 	uint64_t bad = run->writer ? bad_total(run) : 0;
 	image_writer_destroy(run->writer);
 	if (!rc && bad)

@@ -8,10 +8,11 @@ shopt -s nullglob
 modules=("$TOP"/initramfs/features/*.modules)
 files=("$TOP"/initramfs/features/*.files)
 
-# our own programs, without what only a debugger reads
+# our own programs, without what only a debugger reads; the build ID is a sum over that too
 add_programs() {
 	install -d "$root/usr/bin"
-	install -s -m 755 "$BUILD/salvor" "$root/usr/bin/salvor"
+	strip -R .note.gnu.build-id -o "$root/usr/bin/salvor" "$BUILD/salvor"
+	chmod 755 "$root/usr/bin/salvor"
 }
 
 # files as they are; whether one may be run is all that counts of its mode

@@ -143,8 +143,8 @@ check: deps
 	+$(Q)$(AGAIN) check-all
 
 # a make of its own, so that it sees the packages that were just installed
-check-all: all fuzzers-built
-	$(Q)$(RUN) $(LINT_TESTS) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
+check-all: all fuzzers-built guest
+	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
 
 ## check-unit: the unit tests
 check-unit: all
@@ -248,6 +248,7 @@ install: $(BUILD)/salvor $(MAN)
 	$(Q)BUILD=$(BUILD) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' build-scripts/install.sh
 
 include build-scripts/iso/iso.mk
+include tests/guest/guest.mk
 
 ## clean: remove every build folder, but keep the downloaded packages of the live image
 clean:

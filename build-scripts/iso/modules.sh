@@ -79,9 +79,11 @@ select_modules() {
 mkdir -p "$target/usr/lib/modules/$kernel"
 target=$(realpath "$target")
 [ -e "$target/lib" ] || ln -s usr/lib "$target/lib"
-select_modules "$@" >"$ISO_DIR/modules.list"
-[ -s "$ISO_DIR/modules.list" ] || die 'no module is selected'
-tar -C "$from" -c -T "$ISO_DIR/modules.list" modules.builtin modules.builtin.modinfo modules.order |
+list=$(mktemp)
+trap 'rm -f -- "$list"' EXIT
+select_modules "$@" >"$list"
+[ -s "$list" ] || die 'no module is selected'
+tar -C "$from" -c -T "$list" modules.builtin modules.builtin.modinfo modules.order |
 	tar -C "$target/usr/lib/modules/$kernel" -x --no-same-owner
 locked_tool /usr/sbin/depmod -b "$target" "$kernel"
 # busybox reads the lists as text

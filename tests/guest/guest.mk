@@ -1,0 +1,22 @@
+# guest.mk: tests in virtual machines (QEMU, emulation only)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+GUEST_SH   := tests/guest
+GUEST_LIST := $(sort $(wildcard $(GUEST_SH)/*.sh))
+# ten minutes for one test are too long for every day
+GUEST_SHORT := $(filter-out $(GUEST_SH)/fat-4g.sh,$(GUEST_LIST))
+
+.PHONY: guest check-guest run-guest
+
+# what these tests boot: Debian's kernel, busybox and salvor
+guest: $(BUILD)/guest/initrd
+
+$(BUILD)/guest/initrd: $(BUILD)/salvor $(BUILD)/iso/kernel build-scripts/mk-guest.sh $(wildcard $(GUEST_SH)/inside/* $(GUEST_SH)/guest.*)
+	$(Q)$(ISO_ENV) build-scripts/mk-guest.sh
+
+## check-guest: stores and disks of a virtual machine: unplugged, read-only, full, FAT32 beyond 4 GiB
+check-guest: deps
+	+$(Q)$(AGAIN) run-guest
+
+run-guest: all guest
+	$(Q)TEST_TIMEOUT=3600 $(RUN) $(GUEST_LIST)

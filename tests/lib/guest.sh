@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# guest.sh - tests inside a virtual machine: start it, give it disks, run commands in it, pull its plugs
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# To be sourced after functions.sh and work_dir. One machine at a time; its folder is $GUEST. Emulation
+# only (TCG): /dev/kvm may be there and hang. The serial log is kept beside the logs of the tests.
+
+GUEST_PY=$TOP/tests/lib/guest.py
+GUEST_FILES=$TOP/${BUILD:-build}/guest
+GUEST_ARGS=()
+guest_count=0
+
+requires qemu-system-x86_64 python3 jq
+
+# forget the disks of the last machine
+guest_new() { GUEST_ARGS=(-device 'qemu-xhci,id=xhci,p2=8,p3=8'); }
+
+# ID FILE: a disk's medium. The host's cache is the only one: faster, and the tests end machines on
+# purpose, not the host. The throttle is for guest_slow
+guest_medium() {
+	GUEST_ARGS+=(-object "throttle-group,id=$1-pace" -blockdev
+		"driver=throttle,node-name=$1-medium,throttle-group=$1-pace,file.driver=raw,file.cache.no-flush=on,file.file.driver=file,file.file.filename=$2")
+}
+
+# ID FILE: a USB disk with the serial number ID, for the machine that is started next
+guest_usb_disk() {
+	guest_medium "$1" "$2"
+	GUEST_ARGS+=(-device "usb-storage,bus=xhci.0,id=$1,drive=$1-medium,serial=$1")
+}
+
+# ID FILE: the same as a virtio disk, which is faster
+guest_disk() {
+	guest_medium "$1" "$2"
+	GUEST_ARGS+=(-device "virtio-blk-pci,id=$1,drive=$1-medium,serial=$1")
+}
+
+# QEMU-ARG...: start the machine with the disks that were given
+guest_start() {
+	guest_count=$((guest_count + 1))
+	GUEST=$WORK/guest$guest_count
+	"$GUEST_PY" start "$GUEST" $$ -machine q35,accel=tcg -cpu max "${GUEST_ARGS[@]}" "$@"
+	cleanup_fn guest_end "$GUEST"
+}
+
+# FOLDER: end a machine and keep what it said
+guest_end() {
+	local logs name=$TOP/${BUILD:-build}/logs
+	mkdir -p "$name"
+	name=$name/$(basename "$0" .sh).${1##*/}
+	"$GUEST_PY" kill "$1" 2>/dev/null || true
+	for logs in serial qemu times; do
+		[ ! -e "$1/$logs.log" ] || cp "$1/$logs.log" "$name.$logs"
+	done
+}
+
+# [QEMU-ARG...]: the small test guest: Debian's kernel, busybox and salvor, ready for guest_run
+guest_boot() {
+	[ -s "$GUEST_FILES/initrd" ] || skip "$GUEST_FILES is not built (make guest)"
+	guest_start -m 512 -kernel "$GUEST_FILES/vmlinuz" -initrd "$GUEST_FILES/initrd" \
+		-append 'console=ttyS0 quiet panic=-1' "$@"
+	guest_wait 'guest: ready'
+}
+
+guest_wait() { "$GUEST_PY" wait "$GUEST" "$@"; }
+# COMMAND [BUDGET]: shell commands in the guest; output and exit code are theirs
+guest_run() { "$GUEST_PY" run "$GUEST" "$@"; }
+guest_monitor() { "$GUEST_PY" monitor "$GUEST" "$1"; }
+guest_kill() { "$GUEST_PY" kill "$GUEST"; }
+guest_off() { "$GUEST_PY" off "$GUEST" "$@"; }
+guest_screendump() { "$GUEST_PY" screendump "$GUEST" "$1"; }
+
+# ID TYPE: mount the disk with this serial number at /mnt/ID
+guest_mount() { guest_run "mkdir -p /mnt/$1; mount -t $2 \$(disk $1) /mnt/$1"; }
+
+# COMMAND: begin it in the guest's background; the next guest_finish waits for it
+guest_begin() {
+	guest_run "rm -f /tmp/job.*; ($1; echo \$? >/tmp/job.code) >/tmp/job.out 2>/tmp/job.err &"
+}
+
+# wait for the command; output and exit code are its
+guest_finish() {
+	# shellcheck disable=SC2016 # for the guest's shell
+	guest_run 'while [ ! -s /tmp/job.code ]; do sleep 0.2; done
+		cat /tmp/job.out; cat /tmp/job.err >&2; exit "$(cat /tmp/job.code)"'
+}
+
+# CONDITION: wait until a command succeeds in the guest, while a job runs; the job's early end is a failure
+guest_until() {
+	guest_run "until $1; do [ ! -s /tmp/job.code ] || exit 1; sleep 0.2; done" || {
+		guest_finish >&2 || true
+		fail "the job in the guest ended before: $1"
+	}
+}
+
+# ID: pull a USB disk out
+guest_unplug() { "$GUEST_PY" unplug "$GUEST" "$1"; }
+
+# ID: put it in again
+guest_plug() {
+	local said
+	said=$(guest_monitor "device_add usb-storage,bus=xhci.0,id=$1,drive=$1-medium,serial=$1")
+	[ -z "$said" ] || fail "device_add: $said"
+}
+
+# ID BYTES: what a disk reads and writes in a second at most, so that "in the middle" lasts long enough; 0: no limit
+guest_slow() {
+	local said
+	said=$(guest_monitor "qom-set -j /objects/$1-pace limits {\"bps-total\":$2}")
+	[ -z "$said" ] || fail "qom-set: $said"
+}

@@ -14,7 +14,7 @@ Q       := $(if $(filter 1,$(V)),,@)
 WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 CFLAGS   ?= -O2 -g
 SANITIZE ?=
-ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSALVOR_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen -pthread $(WARN) $(CFLAGS) $(SANITIZE)
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSALVOR_VERSION='"$(VERSION)"' -DSALVOR_LOCALES='"$(PREFIX)/share/locale"' -I. -I$(BUILD)/gen -pthread $(WARN) $(CFLAGS) $(SANITIZE)
 LDLIBS   := -lparted -lblkid -lmount -lzstd -llzma -lxxhash -lnettle -ljansson -pthread
 
 ENGINE_SRC := $(sort $(wildcard engine/*/*.c))
@@ -29,6 +29,8 @@ MAN_SRC    := $(sort $(wildcard docs/man/*.txt))
 ENGINE_OBJ := $(ENGINE_SRC:%.c=$(BUILD)/obj/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/obj/%.o) $(if $(CLI_SRC),$(BUILD)/obj/gen/help_text.o)
 TUI_OBJ    := $(TUI_SRC:%.c=$(BUILD)/obj/%.o)
+PO_SRC     := $(sort $(wildcard po/*.po))
+MO         := $(PO_SRC:po/%.po=$(BUILD)/locale/%/LC_MESSAGES/salvor.mo)
 MAN        := $(patsubst docs/man/%.txt,$(BUILD)/man/salvor-%.1,$(filter-out docs/man/salvor.txt,$(MAN_SRC))) $(BUILD)/man/salvor.1
 TLIB_OBJ   := $(TLIB_SRC:%.c=$(BUILD)/obj/%.o)
 TESTS      := $(TEST_SRC:tests/unit/%.c=$(BUILD)/unit/%)
@@ -50,7 +52,7 @@ AGAIN      := $(MAKE) --no-print-directory
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
-all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(TESTS) $(BUILD)/faultio.so
+all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(MO) $(TESTS) $(BUILD)/faultio.so
 
 ## help: this list
 help:
@@ -93,6 +95,11 @@ $(BUILD)/unit/test_cli%: $(BUILD)/obj/tests/unit/test_cli%.o $(BUILD)/libcli.a $
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libcli.a $(BUILD)/libsalvor.a $(LDLIBS) -lcmocka
+
+# translations of the interface
+$(BUILD)/locale/%/LC_MESSAGES/salvor.mo: po/%.po
+	@mkdir -p $(@D)
+	$(Q)msgfmt -c -o $@ $<
 
 # the manual: one source for man pages and --help
 MAN_PARTS := $(wildcard docs/man/*.inc) build-scripts/mk-man.sh
@@ -244,7 +251,7 @@ bench: deps
 	$(Q)BUILD=$(BUILD) bench/bench.sh
 
 ## install: command, man pages and completions under DESTDIR/PREFIX
-install: $(BUILD)/salvor $(MAN)
+install: $(BUILD)/salvor $(MAN) $(MO)
 	$(Q)BUILD=$(BUILD) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' build-scripts/install.sh
 
 include build-scripts/iso/iso.mk

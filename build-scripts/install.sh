@@ -19,6 +19,9 @@ install -D -m 755 "$build/salvor" "$root/bin/salvor"
 for page in docs/man/*.1 "$build"/man/*.1; do
 	[ ! -e "$page" ] || install -D -m 644 "$page" "$root/share/man/man1/${page##*/}"
 done
+for mo in "$build"/locale/*/LC_MESSAGES/salvor.mo; do
+	[ ! -e "$mo" ] || install -D -m 644 "$mo" "$root/share/${mo#"$build"/}"
+done
 completion bash bash-completion/completions/salvor
 completion zsh zsh/site-functions/_salvor
 completion fish fish/vendor_completions.d/salvor.fish

@@ -257,6 +257,8 @@ void flow_start(struct app *app)
 	app_log(app, "%s", command);
 	work_destroy(app->work);
 	app->work = make_work(app, image);
+	if (app->work)
+		app->work->unchecked = app->plan.kind != PLAN_VERIFY && app->plan.no_verify;
 	int rc = app->work ? create_job(app, image, &job, &err) : sv_fail_nomem(&err);
 	if (!rc)
 		rc = work_start(app->work, job, &err);

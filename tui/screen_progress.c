@@ -105,7 +105,7 @@ static const char *verdict(const struct work *work)
 {
 	switch (work->code) {
 	case 0:
-		return _("DONE, AND CHECKED.");
+		return work->unchecked ? _("DONE, NOT CHECKED.") : _("DONE, AND CHECKED.");
 	case 3:
 		return _("DONE, BUT SOME AREAS COULD NOT BE READ.");
 	case 4:

@@ -48,7 +48,10 @@ static void app_clear(struct app *app)
 int tui_run(const struct tui_params *params)
 {
 	struct app app = {.root = params->root, .plan = {.all_parts = true, .preset = FLOW_NORMAL}};
+	const char *locales = getenv("SALVOR_LOCALES");
 	setlocale(LC_ALL, "");
+	bindtextdomain(TUI_DOMAIN, locales ? locales : SALVOR_LOCALES);
+	bind_textdomain_codeset(TUI_DOMAIN, "UTF-8");
 	/* a reader that goes away is seen by the faces; Ctrl-C is a key, never the end of a write
 	 */
 	signal(SIGPIPE, SIG_IGN);

@@ -32,6 +32,7 @@ struct work {
 	uint64_t samples[WORK_SAMPLES]; /* bytes per second, newest last */
 	size_t n_samples;
 	uint64_t began_ns, ended_ns, moved_ns, sampled_ns, sampled_bytes;
+	bool unchecked; /* the user did without reading back */
 	bool stopping, ended;
 	int code; /* exit code once ended */
 	struct sv_err err;

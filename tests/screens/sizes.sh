@@ -65,3 +65,13 @@ start_screen 80 24 SALVOR_ASCII=1
 see '6 disks found'
 ! screen | LC_ALL=C grep -q '[^ -~]' || fail 'not only ASCII'
 end_screen
+
+note 'German, in 80 columns'
+start_screen 80 24 LANGUAGE=de SALVOR_LOCALES="$TOP/${BUILD:-build}/locale"
+see 'Was möchten Sie tun?'
+see '6 Datenträger gefunden'
+keys F1
+see 'Ihre Auswahl bleibt erhalten.'
+keys Escape
+keys 2
+see 'Wo sind die Abbilder?'

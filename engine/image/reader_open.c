@@ -60,13 +60,13 @@ int reader_load_manifest(int dirfd, struct manifest *m)
 	if (rc)
 		return rc;
 	rc = manifest_decode(text, len, m);
-	if (!rc && m->role != MANIFEST_FULL) {
+	/* a flipped bit must not pass for a newer version, or for a codec we do not have */
+	bool foreign = rc == SV_E_FORMAT || (!rc && !codec_find(m->info.codec));
+	if ((!rc && m->role != MANIFEST_FULL) ||
+	    (foreign && !vouched(dirfd, NAME_MANIFEST, text, len))) {
 		manifest_clear(m);
 		rc = SV_E_DATA;
 	}
-	/* a flipped bit must not pass for a newer version */
-	if (rc == SV_E_FORMAT && !vouched(dirfd, NAME_MANIFEST, text, len))
-		rc = SV_E_DATA;
 	free(text);
 	return rc;
 }

@@ -456,6 +456,17 @@ static void test_newer_version(void **state)
 			  "manifest.json >SHA256SUMS");
 	assert_int_equal(image_reader_open(image, 0, &r, NULL), SV_E_FORMAT);
 	restore_image();
+	/* the same with the name of the codec */
+	fixture_must(dir,
+		     "sed -i 's/\"codec\": \"zstd\"/\"codec\": \"zstf\"/' image/manifest.json");
+	r = must_open(0);
+	assert_true(files_found(r) > 0);
+	assert_int_equal(sample_check_frames(&s, r), 0);
+	image_reader_close(r);
+	fixture_must(dir, "cd image && sha256sum disk.img.zst disk.idx README.txt report.txt "
+			  "manifest.json >SHA256SUMS");
+	assert_int_equal(image_reader_open(image, 0, &r, NULL), SV_E_FORMAT);
+	restore_image();
 	/* the head of disk.idx: version, payload and header checksums */
 	uint8_t head[16 + 128];
 	int fd = open_file("disk.idx");

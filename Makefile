@@ -48,11 +48,11 @@ AGAIN      := $(MAKE) --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check check-all check-dirty check-kills unit check-unit check-roundtrip check-screens check-matrix check-asan check-ubsan check-tsan \
+.PHONY: all help deps check check-all check-dirty check-kills unit check-unit check-roundtrip check-screens check-matrix check-faults check-asan check-ubsan check-tsan \
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
-all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(MO) $(TESTS) $(BUILD)/faultio.so
+all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(MO) $(TESTS) $(BUILD)/faultio.so $(BUILD)/faultalloc.so
 
 ## help: this list
 help:
@@ -131,11 +131,19 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TLIB_OBJ) $(BUILD)/libsalvor.a
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< $(TLIB_OBJ) $(BUILD)/libsalvor.a $(LDLIBS) -lcmocka
 
-# preloaded by round trips that need a failing disk; never instrumented itself
-$(BUILD)/faultio.so: tests/preload/faultio.c
+# preloaded by round trips that need failing calls; never instrumented themselves
+FAULTIO    := $(wildcard tests/preload/fault[!a]*.c)
+PRELOAD_CC := $(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fno-builtin-malloc -shared -fPIC
+
+$(BUILD)/faultio.so: $(FAULTIO) tests/preload/faultio.h
 	@mkdir -p $(@D)
-	$(if $(Q),@echo "  CC      $<")
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl -pthread
+	$(if $(Q),@echo "  CC      $@")
+	$(Q)$(PRELOAD_CC) -o $@ $(FAULTIO) -ldl -pthread
+
+$(BUILD)/faultalloc.so: tests/preload/faultalloc.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $@")
+	$(Q)$(PRELOAD_CC) -o $@ $< -ldl
 
 fuzzers: $(FUZZERS)
 
@@ -174,6 +182,10 @@ check-matrix: all
 ## check-kills: 50 saves killed at random places, and at every write, sync and rename; stores full at every write
 check-kills: all
 	$(Q)TEST_TIMEOUT=5400 KILLS=$(or $(KILLS),50) MIBS=$(or $(MIBS),640) $(RUN) tests/roundtrip/kills.sh "tests/roundtrip/kills-finish.sh all" "tests/roundtrip/store-full.sh all"
+
+## check-faults: every call and every allocation of the command fails in turn (long)
+check-faults: all
+	$(Q)TEST_TIMEOUT=14400 $(RUN) 'tests/roundtrip/faults.sh full'
 
 ## check-dirty: copies of a mounted ext4, restored and replayed: no fsync'ed file lost
 check-dirty: all

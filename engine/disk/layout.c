@@ -151,13 +151,18 @@ static bool parted_agrees(const struct layout *layout, const struct parted_view 
 }
 
 /* Second opinion for gpt and msdos, the only one for the others. */
-static int ask_parted(struct layout *layout, const struct layout_pieces *pieces, bool own)
+static int ask_parted(struct layout *layout, const char *disk, const struct layout_pieces *pieces,
+		      bool own, struct sv_err *err)
 {
 	struct parted_view *view = NULL;
-	int rc = parted_look(layout->size, layout->sector_size, pieces, &view, NULL);
+	struct sv_err why = {0};
+	int rc = parted_look(layout->size, layout->sector_size, pieces, &view, &why);
 	if (rc == SV_E_NOMEM)
 		return rc;
-	if (rc || view->died)
+	if (rc) /* nothing of it is the disk's fault */
+		return sv_fail(err, rc, 0, disk, "cannot look at the partition table of %s: %s",
+			       disk, why.text);
+	if (view->died)
 		layout_doubt(layout, "the partition table is so damaged that its reader gave up");
 	else if (view->unreadable)
 		layout_doubt(layout, "the %s partition table is damaged", view->table);
@@ -170,7 +175,7 @@ static int ask_parted(struct layout *layout, const struct layout_pieces *pieces,
 }
 
 static int read_table(struct blk_dev *disk, const uint8_t *mbr, struct layout *layout,
-		      struct layout_pieces *pieces)
+		      struct layout_pieces *pieces, struct sv_err *err)
 {
 	int rc = 0;
 	switch (boot_sector_classify(mbr, layout->size / layout->sector_size,
@@ -191,10 +196,10 @@ static int read_table(struct blk_dev *disk, const uint8_t *mbr, struct layout *l
 			layout_doubt(layout, "there is a GPT without its protective MBR");
 			return 0;
 		}
-		return ask_parted(layout, pieces, false);
+		return ask_parted(layout, disk->name, pieces, false, err);
 	}
 	if (!rc && !*layout->doubt)
-		rc = ask_parted(layout, pieces, true);
+		rc = ask_parted(layout, disk->name, pieces, true, err);
 	return rc;
 }
 
@@ -261,7 +266,7 @@ static int read_layout(struct blk_dev *disk, struct layout *layout, struct layou
 	if (!rc)
 		rc = add_areas(disk, mbr, pieces);
 	if (!rc)
-		rc = read_table(disk, mbr, layout, pieces);
+		rc = read_table(disk, mbr, layout, pieces, err);
 	free(mbr);
 	if (rc)
 		return rc;

@@ -38,8 +38,9 @@ struct layout {
  * Read table and partitions through libparted on a sparse memfd copy (DESIGN section 2), in a child
  * process or under one lock (libparted has global state and may abort on hostile tables). Never
  * fails for what is on the disk: doubt is set instead. SV_E_NOMEM, SV_E_IO when even the first
- * sector cannot be read. A FAT or NTFS boot sector with 55AA at LBA 0 is "none", not msdos. Large
- * unpartitioned areas are in `always` too (default: read; zero blocks cost nothing).
+ * sector cannot be read, SV_E_FAILED when the system gives no process or pipe for libparted. A FAT
+ * or NTFS boot sector with 55AA at LBA 0 is "none", not msdos. Large unpartitioned areas are in
+ * `always` too (default: read; zero blocks cost nothing).
  */
 int layout_read(struct blk_dev *disk, struct layout **layout_ret, struct sv_err *err);
 void layout_destroy(struct layout *layout);

@@ -23,6 +23,7 @@ struct check {
 	uint8_t *buf;
 	uint64_t differences;
 	char first[256]; /* the first file that differs */
+	struct sv_err *err;
 };
 
 static void differs(struct check *c, const char *file, const char *what)
@@ -34,18 +35,32 @@ static void differs(struct check *c, const char *file, const char *what)
 	c->found(c->arg, file, 0, 0, sentence);
 }
 
-/* Digest and size of a file; SV_E_STOPPED, else errors are differences (*readable false). */
+/* A file that cannot be read is a difference, unless the error says nothing about it. */
+static int unreadable(struct check *c, const char *name, int e)
+{
+	int rc = store_read_code(e);
+	if (image_cannot_tell(rc))
+		return sv_fail(c->err, rc, e, name, "cannot read %s of %s", name, c->r->path);
+	differs(c, name, rc == SV_E_NOT_FOUND ? "is missing" : "cannot be read");
+	return 0;
+}
+
+/* Digest and size of a file; SV_E_STOPPED, or what image_cannot_tell(); else errors are differences
+ * (*readable false). */
 static int digest_file(struct check *c, const char *name, uint8_t sha256[SV_SHA256_LEN],
 		       uint64_t *size, bool *readable)
 {
 	struct stat st;
 	int fd = openat(c->r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool fine = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode), stopped = false;
+	bool stopped = false;
 	ssize_t n = 1;
+	int rc = 0;
 	*size = 0;
 	*readable = false;
-	if (!fine) {
-		differs(c, name, fd < 0 && errno == ENOENT ? "is missing" : "cannot be read");
+	if (fd < 0 || fstat(fd, &st)) {
+		rc = unreadable(c, name, errno);
+	} else if (!S_ISREG(st.st_mode)) {
+		differs(c, name, "cannot be read");
 	} else {
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 		while (n > 0 && !stopped) {
@@ -63,13 +78,13 @@ static int digest_file(struct check *c, const char *name, uint8_t sha256[SV_SHA2
 			stopped = c->progress && !c->progress(c->arg, (uint64_t)n);
 		}
 		if (n < 0)
-			differs(c, name, "cannot be read");
+			rc = unreadable(c, name, errno);
 		*readable = n == 0;
 	}
 	sv_sha256_finish(c->sha, sha256);
 	if (fd >= 0)
 		close(fd);
-	return stopped ? SV_E_STOPPED : 0;
+	return stopped ? SV_E_STOPPED : rc;
 }
 
 /* Side files never match disk.img.* (DESIGN: names of an image). */
@@ -109,7 +124,7 @@ static bool manifest_line_differs(const char *is, const char *want)
 static int check_sums(struct check *c)
 {
 	uint8_t digest[SV_SHA256_LEN];
-	struct sv_err ignored = {0};
+	struct sv_err why = {0};
 	uint64_t size;
 	size_t len;
 	char *is = NULL;
@@ -120,32 +135,36 @@ static int check_sums(struct check *c)
 	char *want = sidefile_sums(&c->r->m, digest);
 	if (!want)
 		return SV_E_NOMEM;
-	rc = store_read_file(c->r->dirfd, NAME_SUMS, MAX_JSON * 4, &is, &len, &ignored);
+	rc = store_read_file(c->r->dirfd, NAME_SUMS, MAX_JSON * 4, &is, &len, &why);
 	if (rc == SV_E_NOT_FOUND)
 		differs(c, NAME_SUMS, "is missing");
-	else if (rc != SV_E_NOMEM && (rc || len != strlen(want)))
+	else if (image_cannot_tell(rc))
+		sv_fail(c->err, rc, 0, c->r->path, "%s", why.text);
+	else if (rc || len != strlen(want))
 		differs(c, NAME_SUMS, "is not as it was stored");
-	else if (rc != SV_E_NOMEM && memcmp(is, want, len) != 0)
+	else if (memcmp(is, want, len) != 0)
 		differs(c, manifest_line_differs(is, want) ? NAME_MANIFEST : NAME_SUMS,
 			"was changed: " NAME_SUMS " and " NAME_MANIFEST " do not fit each other");
 	free(is);
 	free(want);
-	return rc == SV_E_NOMEM ? rc : 0;
+	return image_cannot_tell(rc) ? rc : 0;
 }
 
 /* Without a manifest: the files SHA256SUMS names. */
 static int check_by_sums(struct check *c)
 {
-	struct sv_err ignored = {0};
 	size_t len;
 	char *sums = NULL, *rest = NULL;
+	struct sv_err why = {0};
 	differs(c, NAME_MANIFEST, "is missing or damaged: files are checked by SHA256SUMS");
-	int rc = store_read_file(c->r->dirfd, NAME_SUMS, MAX_JSON, &sums, &len, &ignored);
-	if (rc && rc != SV_E_NOMEM) {
+	int rc = store_read_file(c->r->dirfd, NAME_SUMS, MAX_JSON, &sums, &len, &why);
+	if (image_cannot_tell(rc))
+		return sv_fail(c->err, rc, 0, c->r->path, "%s", why.text);
+	if (rc) {
 		differs(c, NAME_SUMS, "is missing or damaged");
 		return 0;
 	}
-	char *line = rc ? NULL : strtok_r(sums, "\n", &rest);
+	char *line = strtok_r(sums, "\n", &rest);
 	for (; !rc && line; line = strtok_r(NULL, "\n", &rest)) {
 		uint8_t want[SV_SHA256_LEN], is[SV_SHA256_LEN];
 		char hex[2 * SV_SHA256_LEN + 1];
@@ -189,6 +208,7 @@ int image_check_files(struct image_reader *r, enum image_check_what what, image_
 			  .found = found,
 			  .progress = progress,
 			  .arg = arg,
+			  .err = err,
 			  .side_only = what == IMAGE_CHECK_SIDE_FILES};
 	c.sha = sv_sha256_create();
 	c.buf = malloc(PIECE);

@@ -127,6 +127,12 @@ void image_writer_destroy(struct image_writer *w);
 
 struct image_reader;
 
+/* An error that says nothing about the image: it must end the job, not count as damage. */
+static inline bool image_cannot_tell(int rc)
+{
+	return rc == SV_E_NOMEM || rc == SV_E_STORE;
+}
+
 enum image_open_flags {
 	IMAGE_OPEN_PART = 1, /* path is a PATH.part with a finished stream and no manifest yet */
 	IMAGE_OPEN_SALVAGE =
@@ -167,6 +173,9 @@ bool image_reader_digest(struct image_reader *r, uint64_t g, struct sv_digest *d
 bool image_reader_has_digests(const struct image_reader *r);
 /* true when a record of disk.idx turned out damaged since opening: no longer has_digests. */
 bool image_reader_digests_lost(const struct image_reader *r);
+/* 0, or with a sentence why digests can no longer be asked for at all: image_cannot_tell(). What
+ * was compared with digests since opening is worth nothing then. Any thread. */
+int image_reader_failed(const struct image_reader *r, struct sv_err *err);
 /* Sentences about damage found while opening, in order; NULL after the last. */
 const char *image_reader_damage(const struct image_reader *r, size_t i);
 
@@ -178,7 +187,7 @@ int image_blk_create(struct image_reader *r, struct blk_dev **dev_ret, struct sv
  * Check every stored file by its SHA-256 against the manifest, and SHA256SUMS byte for byte with
  * what it would be. Calls `found` for each difference (file, first byte, length; len 0 = whole file
  * or unknown), goes on to the end. `progress(arg, bytes)` may be NULL and returns false to stop
- * (SV_E_STOPPED). 0 = all the same, SV_E_DIFFERS otherwise.
+ * (SV_E_STOPPED). 0 = all the same, SV_E_DIFFERS otherwise; what image_cannot_tell().
  */
 typedef void (*image_found_fn)(void *arg, const char *file, uint64_t start, uint64_t len,
 			       const char *sentence);

@@ -79,7 +79,7 @@ static int image_pread(struct blk_dev *dev, void *buf, size_t len, uint64_t off,
 		else
 			rc = find_frame(d, n, &raw, err);
 		if (rc)
-			return rc;
+			return rc == SV_E_IO ? sv_err_recode(err, SV_E_STORE) : rc;
 		if (raw)
 			memcpy(out, raw + at, piece);
 		out += piece;

@@ -21,7 +21,7 @@ int index_pread(void *arg, void *buf, size_t len, uint64_t off)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return n < 0 ? SV_E_IO : SV_E_DATA;
+			return n < 0 ? store_read_code(errno) : SV_E_DATA;
 		p += n;
 		off += (uint64_t)n;
 		len -= (size_t)n;

@@ -18,45 +18,81 @@ static bool ends_with(const char *s, const char *suffix)
 	return n > k && !strcmp(s + n - k, suffix);
 }
 
-/* The description in the index, where there is no manifest (yet). */
-static bool read_index(int dirfd, struct index_head *head, struct manifest *m)
+/* The description in the index, where there is no manifest (yet). 0, or some error. */
+static int read_index(int dirfd, struct index_head *head, struct manifest *m)
 {
 	struct stat st;
 	char *json = NULL;
 	size_t len = 0;
 	int fd = openat(dirfd, NAME_INDEX, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool ok = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
-		  !index_load_identity(index_pread, &fd, (uint64_t)st.st_size, head, &json, &len) &&
-		  !reader_info_of_index(head, json, len, m);
+	int rc = fd < 0 || fstat(fd, &st) ? store_read_code(errno)
+		 : S_ISREG(st.st_mode)	  ? 0
+					  : SV_E_DATA;
+	if (!rc)
+		rc = index_load_identity(index_pread, &fd, (uint64_t)st.st_size, head, &json, &len);
+	if (!rc)
+		rc = reader_info_of_index(head, json, len, m);
 	free(json);
 	if (fd >= 0)
 		close(fd);
-	return ok;
+	return rc;
 }
 
-/* true when the directory looks like an image at all. */
-static bool look(int store, const char *name, struct image_list_entry *e)
+/* 0, SV_E_NOT_FOUND: it is no image; what image_cannot_tell(). */
+static int find_image(int dirfd)
+{
+	static const char *const marks[] = {NAME_MANIFEST, NAME_INDEX};
+	for (size_t i = 0; i < SV_ARRAY(marks); i++) {
+		if (faccessat(dirfd, marks[i], F_OK, 0) == 0)
+			return 0;
+		if (image_cannot_tell(store_read_code(errno)))
+			return store_read_code(errno);
+	}
+	return SV_E_NOT_FOUND;
+}
+
+/* A folder one may not look into is not listed, but one that cannot be opened for another reason
+ * may be an image. SV_E_NOT_FOUND: it is none. */
+static int open_folder(int store, const char *name, int *dirfd)
+{
+	*dirfd = openat(store, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dirfd >= 0)
+		return 0;
+	bool other = errno == ENOTDIR || errno == ENOENT || errno == EACCES || errno == ELOOP;
+	return other ? SV_E_NOT_FOUND : errno == ENOMEM ? SV_E_NOMEM : SV_E_STORE;
+}
+
+static int look(int store, const char *name, struct image_list_entry *e, struct sv_err *err)
 {
 	struct index_head head;
 	struct manifest m = {0};
-	int dirfd = openat(store, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0)
-		return false;
-	bool is_image =
-		!faccessat(dirfd, NAME_MANIFEST, F_OK, 0) || !faccessat(dirfd, NAME_INDEX, F_OK, 0);
-	memset(e, 0, sizeof(*e));
-	if (is_image) {
+	int dirfd;
+	int rc = open_folder(store, name, &dirfd);
+	if (!rc)
+		rc = find_image(dirfd);
+	if (!rc) {
+		memset(e, 0, sizeof(*e));
 		memcpy(e->name, name, strnlen(name, sizeof(e->name) - 1));
 		e->unfinished = ends_with(name, PART_SUFFIX);
-		e->readable = !reader_load_manifest(dirfd, &m) || read_index(dirfd, &head, &m);
-		if (e->readable) {
-			e->info = m.info; /* with its partitions */
-			memset(&m.info, 0, sizeof(m.info));
-		}
+		struct sv_err why = {0};
+		int found = reader_load_manifest(dirfd, &m, &why);
+		if (found && !image_cannot_tell(found))
+			found = read_index(dirfd, &head, &m);
+		e->readable = !found;
+		/* somebody else's image is there all the same */
+		if (image_cannot_tell(found) && why.sys_errno != EACCES)
+			rc = found;
+	}
+	if (!rc && e->readable) {
+		e->info = m.info; /* with its partitions */
+		memset(&m.info, 0, sizeof(m.info));
 	}
 	manifest_clear(&m);
-	close(dirfd);
-	return is_image;
+	if (dirfd >= 0)
+		close(dirfd);
+	if (rc == SV_E_STORE)
+		sv_fail(err, rc, 0, name, "cannot read %s in the store any more", name);
+	return rc;
 }
 
 int image_begun(const char *part, struct image_info *info, uint64_t *volume_size)
@@ -66,10 +102,10 @@ int image_begun(const char *part, struct image_info *info, uint64_t *volume_size
 	int dirfd = open(part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return SV_E_NOT_FOUND;
-	bool found = read_index(dirfd, &head, &m);
+	int rc = read_index(dirfd, &head, &m);
 	close(dirfd);
-	if (!found)
-		return SV_E_NOT_FOUND;
+	if (rc)
+		return rc == SV_E_NOMEM ? rc : SV_E_NOT_FOUND;
 	*volume_size = head.volume_size;
 	*info = m.info;
 	memset(&m.info, 0, sizeof(m.info));
@@ -83,13 +119,33 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int collect(DIR *dir, struct image_list_entry **list, size_t *n)
+/* The next name that may be an image; NULL at the end (*rc 0) and after an error. */
+static const char *next_name(DIR *dir, const char *store, int *rc, struct sv_err *err)
 {
 	const struct dirent *d;
-	while (*n < MAX_IMAGES && (d = readdir(dir))) {
+	do {
+		errno = 0;
+		d = readdir(dir);
+	} while (d && d->d_name[0] == '.');
+	if (!d && errno)
+		*rc = sv_fail(err, SV_E_STORE, errno, store, "cannot read the folder %s", store);
+	return d ? d->d_name : NULL;
+}
+
+static int collect(DIR *dir, const char *store, struct image_list_entry **list, size_t *n,
+		   struct sv_err *err)
+{
+	const char *name;
+	int rc = 0;
+	while (*n < MAX_IMAGES && (name = next_name(dir, store, &rc, err))) {
 		struct image_list_entry e;
-		if (d->d_name[0] == '.' || !look(dirfd(dir), d->d_name, &e))
+		rc = look(dirfd(dir), name, &e, err);
+		if (rc == SV_E_NOT_FOUND) {
+			rc = 0;
 			continue;
+		}
+		if (rc)
+			break;
 		struct image_list_entry *more = reallocarray(*list, *n + 1, sizeof(e));
 		if (!more) {
 			image_info_clear(&e.info);
@@ -98,7 +154,7 @@ static int collect(DIR *dir, struct image_list_entry **list, size_t *n)
 		*list = more;
 		(*list)[(*n)++] = e;
 	}
-	return 0;
+	return rc;
 }
 
 int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_ret,
@@ -111,11 +167,11 @@ int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_
 		return sv_fail(err,
 			       errno == ENOENT || errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_STORE,
 			       errno, store, "cannot open the store %s", store);
-	int rc = collect(dir, &list, &n);
+	int rc = collect(dir, store, &list, &n, err);
 	closedir(dir);
 	if (rc) {
 		image_list_free(list, n);
-		return sv_fail_nomem(err);
+		return rc == SV_E_NOMEM ? sv_fail_nomem(err) : rc;
 	}
 	if (n)
 		qsort(list, n, sizeof(*list), by_name);

@@ -151,9 +151,21 @@ bool image_reader_digest(struct image_reader *r, uint64_t g, struct sv_digest *d
 	uint64_t n = g / (r->geometry.frame_size / IMAGE_GRANULE);
 	if (!r->digests || n >= r->frames.n || !r->frames.v[n].record)
 		return false;
-	if (index_digest(r->digests, n, r->frames.v[n].record, g, digest, &has))
+	int rc = index_digest(r->digests, n, r->frames.v[n].record, g, digest, &has);
+	if (image_cannot_tell(rc))
+		atomic_store(&r->failed, rc);
+	else if (rc)
 		atomic_store(&r->digests_lost, true);
 	return has;
+}
+
+int image_reader_failed(const struct image_reader *r, struct sv_err *err)
+{
+	int rc = atomic_load(&r->failed);
+	if (rc == SV_E_NOMEM)
+		return sv_fail_nomem(err);
+	return rc ? sv_fail(err, rc, 0, r->path, "cannot read disk.idx of %s any more", r->path)
+		  : 0;
 }
 
 bool image_reader_has_digests(const struct image_reader *r)

@@ -58,7 +58,7 @@ static int use_stream_table(struct image_reader *r, uint64_t frames)
 	if (!r->codec->measure)
 		return place_plain(r, frames);
 	int rc = stream_table_load(r->codec, reader_pread, r->stream, end, &t);
-	if (rc == SV_E_NOMEM)
+	if (image_cannot_tell(rc))
 		return rc;
 	bool ours = !rc && t.frames.n == frames && t.raw_len == r->geometry.size &&
 		    (t.frame_size == r->geometry.frame_size || frames == 1);
@@ -66,7 +66,7 @@ static int use_stream_table(struct image_reader *r, uint64_t frames)
 		rc = merge_table(r, &t, &differ);
 	if (!rc && (!ours || differ))
 		rc = reader_say(r, "the table of frames at the end of %s does not fit", r->base);
-	else if (rc != SV_E_NOMEM && rc)
+	else if (rc && !image_cannot_tell(rc))
 		rc = reader_say(r, "the table of frames at the end of %s is damaged", r->base);
 	stream_table_clear(&t);
 	return rc;
@@ -94,7 +94,7 @@ static int walk(struct image_reader *r, uint64_t frames, struct sv_err *err)
 	if (!rc)
 		rc = frames_walk(r->codec, &stream, head_length(r), &r->geometry, &r->frames,
 				 &damaged);
-	if (rc == SV_E_NOMEM)
+	if (image_cannot_tell(rc))
 		return rc;
 	if (rc)
 		return sv_fail(err, SV_E_DIFFERS, 0, r->path,
@@ -121,19 +121,21 @@ int reader_find_frames(struct image_reader *r, struct index *ix, struct sv_err *
 
 /* ---- a stream alone ---- */
 
-const struct codec_ops *reader_guess_codec(struct volumes_reader *stream)
+int reader_guess_codec(struct volumes_reader *stream, const struct codec_ops **codec,
+		       struct sv_err *err)
 {
 	static const uint8_t xz[6] = {0xFD, '7', 'z', 'X', 'Z', 0};
-	struct sv_err ignored = {0};
 	uint8_t b[8] = {0};
 	size_t len = (size_t)SV_MIN(sizeof(b), volumes_reader_size(stream));
-	if (volumes_reader_pread(stream, b, len, 0, &ignored))
-		return NULL;
+	int rc = volumes_reader_pread(stream, b, len, 0, err);
+	if (rc)
+		return rc;
+	*codec = NULL;
 	if (!memcmp(b, xz, sizeof(xz)))
-		return codec_find("xz");
-	if (get_le32(b) == 0xFD2FB528u || (get_le32(b) & ~15u) == SKIPPABLE_MAGIC)
-		return codec_find("zstd");
-	return NULL;
+		*codec = codec_find("xz");
+	else if (get_le32(b) == 0xFD2FB528u || (get_le32(b) & ~15u) == SKIPPABLE_MAGIC)
+		*codec = codec_find("zstd");
+	return *codec ? 0 : SV_E_DATA;
 }
 
 /* A manifest in a skippable frame at `at`. SV_E_DATA when there is none. */
@@ -141,6 +143,8 @@ static int read_manifest_frame(struct image_reader *r, uint64_t at, struct manif
 {
 	uint8_t head[SKIPPABLE_HEADER];
 	int rc = reader_pread(r->stream, head, sizeof(head), at);
+	if (image_cannot_tell(rc))
+		return rc;
 	if (rc || get_le32(head) != SKIPPABLE_MAGIC || get_le32(head + 4) > MAX_JSON_FRAME)
 		return SV_E_DATA;
 	size_t len = get_le32(head + 4);
@@ -151,7 +155,7 @@ static int read_manifest_frame(struct image_reader *r, uint64_t at, struct manif
 	if (!rc)
 		rc = manifest_decode(text, len, m);
 	free(text);
-	return rc == SV_E_NOMEM || rc == SV_E_FORMAT ? rc : rc ? SV_E_DATA : 0;
+	return image_cannot_tell(rc) || rc == SV_E_FORMAT ? rc : rc ? SV_E_DATA : 0;
 }
 
 /* Nothing tells of the disk but the frames themselves. */
@@ -164,7 +168,7 @@ static int guess(struct image_reader *r, const struct stream_table *t, struct sv
 		g.frame_size = (uint32_t)sv_round_up(g.frame_size, IMAGE_GRANULE);
 	if (!t->frames.n && r->flags & IMAGE_OPEN_SALVAGE)
 		rc = frames_guess_geometry(r->codec, &stream, head_length(r), &g);
-	if (rc == SV_E_NOMEM)
+	if (image_cannot_tell(rc))
 		return rc;
 	if (rc || !geometry_ok(&g))
 		return sv_fail(err, SV_E_FORMAT, 0, r->path, "%s is no image of a disk", r->path);
@@ -181,14 +185,17 @@ int reader_identify_stream(struct image_reader *r, struct sv_err *err)
 	struct stream_table t;
 	int rc = stream_table_load(r->codec, reader_pread, r->stream,
 				   volumes_reader_size(r->stream), &t);
-	if (rc == SV_E_NOMEM)
+	if (image_cannot_tell(rc))
 		return rc;
 	/* the result tells more than the identity */
 	int result = t.frames.n ? read_manifest_frame(r, t.tail_at, &r->m) : SV_E_DATA;
-	rc = result ? read_manifest_frame(r, 0, &r->m) : 0;
+	if (image_cannot_tell(result))
+		rc = result;
+	else
+		rc = result ? read_manifest_frame(r, 0, &r->m) : 0;
 	if (rc == SV_E_FORMAT && (result == SV_E_FORMAT || !t.frames.n))
 		rc = sv_fail(err, rc, 0, r->path, "%s is of a newer format version", r->path);
-	else if (rc && rc != SV_E_NOMEM)
+	else if (rc && !image_cannot_tell(rc))
 		rc = guess(r, &t, err);
 	else if (!rc && strcmp(r->m.info.codec, r->codec->name) != 0)
 		rc = sv_fail(err, SV_E_DIFFERS, 0, r->path, "%s is not the stream it says it is",

@@ -51,12 +51,14 @@ static bool vouched(int dirfd, const char *name, const char *text, size_t len)
 	return same;
 }
 
-int reader_load_manifest(int dirfd, struct manifest *m)
+int reader_load_manifest(int dirfd, struct manifest *m, struct sv_err *err)
 {
-	struct sv_err ignored = {0};
+	struct sv_err why = {0};
 	size_t len;
 	char *text;
-	int rc = store_read_file(dirfd, NAME_MANIFEST, MAX_JSON, &text, &len, &ignored);
+	int rc = store_read_file(dirfd, NAME_MANIFEST, MAX_JSON, &text, &len, &why);
+	if (image_cannot_tell(rc) && err)
+		*err = why;
 	if (rc)
 		return rc;
 	rc = manifest_decode(text, len, m);
@@ -97,13 +99,13 @@ static int open_manifest(struct image_reader *r, struct sv_err *err)
 {
 	if (r->lone || r->flags & IMAGE_OPEN_PART)
 		return 0;
-	int rc = reader_load_manifest(r->dirfd, &r->m);
+	int rc = reader_load_manifest(r->dirfd, &r->m, err);
 	r->has_manifest = rc == 0;
 	if (rc == SV_E_FORMAT)
 		return sv_fail(err, rc, 0, r->path, "%s is of a newer format version", r->path);
 	if (rc == SV_E_NOT_FOUND)
 		return reader_say(r, "%s is missing", NAME_MANIFEST);
-	return rc && rc != SV_E_NOMEM ? reader_say(r, "%s is damaged", NAME_MANIFEST) : rc;
+	return rc && !image_cannot_tell(rc) ? reader_say(r, "%s is damaged", NAME_MANIFEST) : rc;
 }
 
 /* ---- disk.idx ---- */
@@ -154,15 +156,23 @@ static bool identity_fits(const struct image_reader *r, const struct index *ix)
 	return fits;
 }
 
-static int load_index(struct image_reader *r, struct index *ix)
+static int fail_index(const struct image_reader *r, int e, struct sv_err *err)
+{
+	int rc = store_read_code(e);
+	if (image_cannot_tell(rc))
+		sv_fail(err, rc, e, r->path, "cannot open %s of %s", NAME_INDEX, r->path);
+	return rc;
+}
+
+static int load_index(struct image_reader *r, struct index *ix, struct sv_err *err)
 {
 	struct stat st;
 	struct index_head head;
 	spare_head(r, &head);
 	r->index_fd = openat(r->dirfd, NAME_INDEX, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (r->index_fd < 0)
-		return errno == ENOENT ? SV_E_NOT_FOUND : SV_E_IO;
-	if (fstat(r->index_fd, &st) || !S_ISREG(st.st_mode))
+	if (r->index_fd < 0 || fstat(r->index_fd, &st))
+		return fail_index(r, errno, err);
+	if (!S_ISREG(st.st_mode))
 		return SV_E_DATA;
 	int rc = index_load(index_pread, &r->index_fd, (uint64_t)st.st_size,
 			    r->has_manifest ? &head : NULL, ix);
@@ -178,8 +188,8 @@ static int open_index(struct image_reader *r, struct index *ix, struct sv_err *e
 {
 	if (r->lone)
 		return 0;
-	int rc = load_index(r, ix);
-	if (rc == SV_E_NOMEM)
+	int rc = load_index(r, ix, err);
+	if (image_cannot_tell(rc))
 		return rc;
 	if (rc == SV_E_FORMAT)
 		return sv_fail(err, rc, 0, r->path, "%s is of a newer format version", r->path);
@@ -231,7 +241,7 @@ static int check_edges(struct image_reader *r, const struct index *ix)
 	if (!ix->has_foot)
 		return 0;
 	int rc = edges_crc(r->stream, r->codec, &r->frames, &crc);
-	if (rc == SV_E_NOMEM)
+	if (image_cannot_tell(rc))
 		return rc;
 	if (rc || crc != ix->foot.edges)
 		return reader_say(r, "%s is damaged before its first or behind its last frame",
@@ -315,7 +325,9 @@ int image_reader_open(const char *path, unsigned int flags, struct image_reader 
 		return 0;
 	}
 	image_reader_close(r);
-	if (rc == SV_E_IO)
-		rc = sv_err_recode(err, SV_E_STORE);
-	return rc == SV_E_NOMEM ? sv_fail_nomem(err) : rc;
+	if (rc == SV_E_NOMEM)
+		return sv_fail_nomem(err);
+	if (rc == SV_E_STORE)
+		sv_fail(err, rc, 0, path, "the store of %s failed while it was read", path);
+	return rc == SV_E_IO ? sv_err_recode(err, SV_E_STORE) : rc;
 }

@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-/* Constant after opening, but for digests_lost. */
+/* Constant after opening, but for digests_lost and failed. */
 struct image_reader {
 	char *path; /* as given, for sentences */
 	int dirfd;
@@ -28,6 +28,7 @@ struct image_reader {
 	int index_fd;
 	struct index_digests *digests; /* NULL: lost */
 	atomic_bool digests_lost;      /* a record was found damaged later */
+	atomic_int failed;	       /* why digests cannot be read at all: image_cannot_tell() */
 	char **damage;
 	size_t n_damage;
 };
@@ -43,8 +44,8 @@ int reader_store_gone(const struct image_reader *r, int rc, struct sv_err *err);
 int reader_pread(void *arg, void *buf, size_t len, uint64_t off);
 
 /* The manifest of a directory. SV_E_NOT_FOUND, SV_E_DATA (damaged), SV_E_FORMAT (newer and, by
- * SHA256SUMS, intact), SV_E_IO, SV_E_NOMEM. */
-int reader_load_manifest(int dirfd, struct manifest *m);
+ * SHA256SUMS, intact), SV_E_IO, and what image_cannot_tell(), with a sentence. */
+int reader_load_manifest(int dirfd, struct manifest *m, struct sv_err *err);
 
 /* The line of SHA256SUMS about a file. false when there is none. */
 bool reader_sum_of(const char *sums, const char *name, uint8_t sha256[SV_SHA256_LEN]);
@@ -66,7 +67,8 @@ int reader_find_frames(struct image_reader *r, struct index *ix, struct sv_err *
 /* Info and geometry of a stream that has lost its side files. */
 int reader_identify_stream(struct image_reader *r, struct sv_err *err);
 
-/* The codec by the stream's first bytes; NULL when it is none of ours. */
-const struct codec_ops *reader_guess_codec(struct volumes_reader *stream);
+/* The codec by the stream's first bytes; SV_E_DATA when it is none of ours. */
+int reader_guess_codec(struct volumes_reader *stream, const struct codec_ops **codec,
+		       struct sv_err *err);
 
 #endif

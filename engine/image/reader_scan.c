@@ -1,6 +1,7 @@
 /* reader_scan.c - frames of a stream without a table: found by their headers, past damage */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/image/frames.h"
+#include "engine/image/image.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static int stretch(struct walk *w, uint64_t *at, uint64_t frame_size)
 	while (*at < w->end) {
 		struct codec_found found;
 		int rc = measure(w, *at, &found);
-		if (rc == SV_E_NOMEM)
+		if (image_cannot_tell(rc))
 			return rc;
 		/* a short frame is the last one: nothing but skippable ones behind it */
 		if (rc || (!found.skippable && w->last_raw && w->last_raw != frame_size) ||
@@ -211,7 +212,7 @@ int frames_guess_geometry(const struct codec_ops *codec, const struct frames_str
 	while (at < stream->end) {
 		struct codec_found found;
 		int rc = measure(w, at, &found);
-		if (rc == SV_E_NOMEM) {
+		if (image_cannot_tell(rc)) {
 			walk_free(w);
 			return rc;
 		}

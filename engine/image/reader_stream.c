@@ -94,14 +94,16 @@ static bool named_after(const struct image_reader *r, const struct codec_ops *co
 }
 
 /* By the stream's first bytes, or by its name where these are lost. */
-static const struct codec_ops *guess_codec(const struct image_reader *r)
+static int guess_codec(struct image_reader *r, struct sv_err *err)
 {
 	struct volume_info first;
 	volumes_reader_info(r->stream, 0, &first);
 	for (size_t i = 0; first.missing && i < SV_ARRAY(guessed); i++)
-		if (named_after(r, codec_find(guessed[i])))
-			return codec_find(guessed[i]);
-	return reader_guess_codec(r->stream);
+		if (named_after(r, codec_find(guessed[i]))) {
+			r->codec = codec_find(guessed[i]);
+			return 0;
+		}
+	return reader_guess_codec(r->stream, &r->codec, err);
 }
 
 /* By its name, or by the file that was given. */
@@ -122,10 +124,16 @@ static int open_unknown(struct image_reader *r, const struct index *ix, struct s
 		return sv_fail(err, rc, 0, r->path, "there is no image in %s", r->path);
 	if (rc)
 		return rc;
-	r->codec = guess_codec(r);
-	if (!r->codec)
+	struct sv_err why = {0};
+	rc = guess_codec(r, &why);
+	if (rc == SV_E_DATA && r->lone)
 		return sv_fail(err, SV_E_FORMAT, 0, r->path, "%s is no image of a disk", r->path);
-	return reader_identify_stream(r, err);
+	if (rc == SV_E_DATA)
+		return sv_fail(err, SV_E_DIFFERS, 0, r->path,
+			       "%s is damaged: nothing in it can be recognised", r->path);
+	if (rc && err)
+		*err = why;
+	return rc ? rc : reader_identify_stream(r, err);
 }
 
 int reader_open_stream(struct image_reader *r, const struct index *ix, struct sv_err *err)

@@ -60,8 +60,9 @@ static int open_part(struct image_writer *w, const struct image_create *create, 
 	struct stat st;
 	w->parent_fd = open(w->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->parent_fd < 0)
-		return sv_fail(err, SV_E_NOT_FOUND, errno, w->parent, "cannot open the store %s",
-			       w->parent);
+		return sv_fail(err,
+			       errno == ENOENT || errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_STORE,
+			       errno, w->parent, "cannot open the store %s", w->parent);
 	if (!*w->name || !fstatat(w->parent_fd, w->name, &st, AT_SYMLINK_NOFOLLOW))
 		return sv_fail(err, SV_E_REFUSED, 0, create->path, "%s exists already",
 			       create->path);

@@ -20,4 +20,23 @@ static inline enum sv_error io_code(int sys_errno)
 	}
 }
 
+/* The same for reading what was stored: see store_read_code(). */
+static inline enum sv_error io_read_code(int sys_errno)
+{
+	switch (sys_errno) {
+	case ENOENT:
+		return SV_E_NOT_FOUND;
+	case EIO:
+	case EBADMSG:
+	case EUCLEAN:
+	case ENODATA:
+	case EILSEQ:
+		return SV_E_IO;
+	case ENOMEM:
+		return SV_E_NOMEM;
+	default:
+		return SV_E_STORE;
+	}
+}
+
 #endif

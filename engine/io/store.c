@@ -26,6 +26,16 @@ static int fail_file(const char *verb, const char *name, int e, struct sv_err *e
 	return sv_fail(err, code, e, name, "cannot %s %s", verb, name);
 }
 
+int store_read_code(int sys_errno)
+{
+	return io_read_code(sys_errno);
+}
+
+static int fail_reading(const char *verb, const char *name, int e, struct sv_err *err)
+{
+	return sv_fail(err, store_read_code(e), e, name, "cannot %s %s", verb, name);
+}
+
 static int open_file(int dirfd, const char *name, int flags)
 {
 	int fd;
@@ -115,10 +125,13 @@ static int open_regular(int dirfd, const char *name, struct stat *st, struct sv_
 {
 	int fd = open_file(dirfd, name, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
-		return fail_file("open", name, errno, err);
-	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+		return fail_reading("open", name, errno, err);
+	int e = fstat(fd, st) < 0 ? errno : 0;
+	if (!e && S_ISREG(st->st_mode))
 		return fd;
 	close(fd);
+	if (e)
+		return fail_reading("look at", name, e, err);
 	return sv_fail(err, SV_E_DATA, 0, name, "%s is not a regular file", name);
 }
 
@@ -143,7 +156,7 @@ int store_read_file(int dirfd, const char *name, size_t limit, char **content, s
 	}
 	int e = read_up_to(fd, (uint8_t *)text, (size_t)st.st_size, len);
 	if (e) {
-		rc = fail_file("read", name, e, err);
+		rc = fail_reading("read", name, e, err);
 		goto out;
 	}
 	text[*len] = '\0';
@@ -165,7 +178,7 @@ static int hash_fd(int fd, const char *name, struct sv_sha256 *sha, uint8_t *buf
 	do {
 		int e = read_up_to(fd, buf, HASH_PIECE, &got);
 		if (e)
-			return fail_file("read", name, e, err);
+			return fail_reading("read", name, e, err);
 		sv_sha256_update(sha, buf, got);
 		posix_fadvise(fd, (off_t)*size, (off_t)got, POSIX_FADV_DONTNEED);
 		*size += got;

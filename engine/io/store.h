@@ -46,13 +46,20 @@ int store_fault(const struct store_faults *faults, enum store_op op, const char 
 int store_write_file(int dirfd, const char *name, const void *content, size_t len,
 		     const struct store_faults *faults, bool *dir_sync_missing, struct sv_err *err);
 
+/*
+ * What an errno of opening or reading a stored file means: SV_E_NOT_FOUND; SV_E_IO, the medium is
+ * bad at that place and the rest may be fine; SV_E_NOMEM; else SV_E_STORE, which tells nothing
+ * about what is stored (no access, no descriptors left, the store is gone).
+ */
+int store_read_code(int sys_errno);
+
 /* All of a small file, with a NUL behind it, in memory the caller frees. SV_E_NOT_FOUND; SV_E_DATA
- * when it has more than `limit` bytes or is no regular file. */
+ * when it has more than `limit` bytes or is no regular file; else store_read_code(). */
 int store_read_file(int dirfd, const char *name, size_t limit, char **content, size_t *len,
 		    struct sv_err *err);
 
 /* SHA-256 and size of a whole file of any length, read in large pieces that leave no trace in the
- * page cache. SV_E_NOT_FOUND. */
+ * page cache. SV_E_NOT_FOUND; store_read_code(). */
 int store_sha256(int dirfd, const char *name, uint8_t digest[SV_SHA256_LEN], uint64_t *size,
 		 struct sv_err *err);
 

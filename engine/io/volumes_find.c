@@ -1,5 +1,6 @@
 /* volumes_find.c - which files a stream lies in, and where those that are missing would be */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/io/io_errno.h"
 #include "engine/io/volumes_priv.h"
 #include "engine/util/bytes.h"
 
@@ -69,7 +70,7 @@ static int scan_names(const struct volumes_reader *r, struct scan *scan, struct 
 		int e = errno;
 		if (fd >= 0)
 			close(fd);
-		return sv_fail(err, SV_E_IO, e, r->base, "cannot look for %s", r->base);
+		return sv_fail(err, io_read_code(e), e, r->base, "cannot look for %s", r->base);
 	}
 	const struct dirent *entry;
 	while ((entry = readdir(dir))) {
@@ -98,7 +99,7 @@ static int look_at(const struct volumes_reader *r, size_t i, struct volume_file 
 	*f = (struct volume_file){.fd = -1};
 	f->missing = fstatat(r->dirfd, name, &st, 0) < 0;
 	if (f->missing && errno != ENOENT)
-		return sv_fail(err, SV_E_IO, errno, name, "cannot look at %s", name);
+		return sv_fail(err, io_read_code(errno), errno, name, "cannot look at %s", name);
 	if (!S_ISREG(st.st_mode))
 		return sv_fail(err, SV_E_DATA, 0, name, "%s is not a regular file", name);
 	f->size = f->present = f->missing ? 0 : (uint64_t)st.st_size;

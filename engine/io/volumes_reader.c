@@ -117,7 +117,8 @@ static int take_file(struct volumes_reader *r, size_t i, struct sv_err *err)
 		return 0;
 	char name[VOLUME_NAME_MAX];
 	volumes_file_name(r, i, name);
-	return sv_fail(err, e == ENOENT ? SV_E_DATA : SV_E_IO, e, name, "cannot open %s", name);
+	return sv_fail(err, e == ENOENT ? SV_E_DATA : io_read_code(e), e, name, "cannot open %s",
+		       name);
 }
 
 static void give_file(struct volumes_reader *r, size_t i)
@@ -139,7 +140,7 @@ static int fail_read(const struct volumes_reader *r, size_t i, uint64_t off, int
 	if (e == 0)
 		return sv_fail(err, SV_E_DATA, 0, name, "%s ends at %llu, earlier than it should",
 			       name, (unsigned long long)off);
-	return sv_fail(err, SV_E_IO, e, name, "cannot read %s at offset %llu", name,
+	return sv_fail(err, io_read_code(e), e, name, "cannot read %s at offset %llu", name,
 		       (unsigned long long)off);
 }
 

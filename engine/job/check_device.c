@@ -19,7 +19,8 @@ struct piece {
 	bool by_bytes;			 /* compare dev with image instead of digests */
 	bool has_digest[PIECE_GRANULES]; /* of the granules in it; none: it is all zeros */
 	struct sv_digest digest[PIECE_GRANULES];
-	struct sv_extents bad;	/* unreadable on the device or in the image */
+	struct sv_extents lost; /* unreadable on the device */
+	struct sv_extents bad;	/* unreadable in the image */
 	struct sv_extents diff; /* result */
 };
 
@@ -31,7 +32,7 @@ struct device_check {
 	struct gather gather;
 	struct blk_dev *blk; /* the image as a disk */
 	uint64_t next;
-	uint64_t different; /* the consumer's: bytes */
+	uint64_t different, unreadable; /* the consumer's: bytes */
 };
 
 static void piece_destroy(void *p)
@@ -39,6 +40,7 @@ static void piece_destroy(void *p)
 	struct piece *piece = p;
 	free(piece->dev);
 	free(piece->image);
+	sv_extents_clear(&piece->lost);
 	sv_extents_clear(&piece->bad);
 	sv_extents_clear(&piece->diff);
 	free(piece);
@@ -78,13 +80,10 @@ static bool touches_wanted(const struct gather *g, uint64_t start, uint64_t end)
 	return false;
 }
 
-static bool touches_skip(const struct device_check *c, uint64_t start, uint64_t end)
+static bool touches(const struct sv_extents *list, uint64_t start, uint64_t end)
 {
-	const struct sv_extents *skip = c->what->skip;
-	if (!skip)
-		return false;
-	size_t i = sv_extents_seek(skip, start);
-	return i < skip->n && skip->v[i].start < end;
+	size_t i = list ? sv_extents_seek(list, start) : 0;
+	return list && i < list->n && list->v[i].start < end;
 }
 
 static void mask_skip(const struct device_check *c, struct piece *piece)
@@ -105,7 +104,8 @@ static bool needs_bytes(const struct device_check *c, const struct piece *piece)
 	uint64_t end = piece->start + piece->len;
 	bool whole = piece->start % IMAGE_GRANULE == 0 &&
 		     (end % IMAGE_GRANULE == 0 || end == image_reader_info(c->reader)->size);
-	return !whole || !image_reader_has_digests(c->reader) || touches_skip(c, piece->start, end);
+	return !whole || !image_reader_has_digests(c->reader) ||
+	       touches(c->what->skip, piece->start, end);
 }
 
 /* false: some are lost, and what has none is not for that all zeros. */
@@ -172,8 +172,11 @@ static int piece_produce(void *arg, void *p, struct sv_err *err)
 	}
 	c->next += piece->len;
 	sv_extents_clear(&piece->bad);
-	int rc = gather_read(&c->gather, piece->start, piece->len, piece->dev, &piece->bad, err);
+	sv_extents_clear(&piece->lost);
+	int rc = gather_read(&c->gather, piece->start, piece->len, piece->dev, &piece->lost, err);
 	piece->by_bytes = needs_bytes(c, piece) || !fetch_digests(c, piece);
+	if (!rc)
+		rc = image_reader_failed(c->reader, err);
 	if (!rc && piece->by_bytes) {
 		rc = read_image(c, piece, err);
 		mask_skip(c, piece);
@@ -201,10 +204,12 @@ static int piece_work(void *arg, void *worker, void *p, struct sv_err *err)
 	int rc = 0;
 	(void)worker;
 	sv_extents_clear(&piece->diff);
+	sv_extents_normalise(&piece->lost);
 	for (size_t off = 0; !rc && off < piece->len;) {
 		size_t len = SV_MIN(piece->len - off,
 				    (size_t)(IMAGE_GRANULE - (piece->start + off) % IMAGE_GRANULE));
-		if (!granule_equal(c, piece, off, len))
+		if (!touches(&piece->lost, piece->start + off, piece->start + off + len) &&
+		    !granule_equal(c, piece, off, len))
 			rc = sv_extents_add(&piece->diff, piece->start + off, len);
 		off += len;
 	}
@@ -214,16 +219,22 @@ static int piece_work(void *arg, void *worker, void *p, struct sv_err *err)
 	return rc ? sv_fail_nomem(err) : 0;
 }
 
+static uint64_t say_all(const struct device_check *c, const struct sv_extents *list,
+			const char *what)
+{
+	for (size_t i = 0; i < list->n; i++)
+		check_say_damage(c->job, image_reader_info(c->reader), list->v[i].start,
+				 list->v[i].len, what);
+	return sv_extents_total(list);
+}
+
 static int piece_consume(void *arg, void *p, struct sv_err *err)
 {
 	struct device_check *c = arg;
 	const struct piece *piece = p;
 	(void)err;
-	for (size_t i = 0; i < piece->diff.n; i++) {
-		c->different += piece->diff.v[i].len;
-		check_say_damage(c->job, image_reader_info(c->reader), piece->diff.v[i].start,
-				 piece->diff.v[i].len, "the device differs from the image");
-	}
+	c->different += say_all(c, &piece->diff, "the device differs from the image");
+	c->unreadable += say_all(c, &piece->lost, "the device cannot be read");
 	job_advance(c->job, piece->len, 0);
 	return 0;
 }
@@ -272,5 +283,9 @@ int check_device(struct sv_job *job, struct image_reader *reader, const struct c
 		rc = sv_fail(err, what->code, 0, what->dev->name,
 			     "%s differs from the image in areas of %llu bytes", what->dev->name,
 			     (unsigned long long)c.different);
+	else if (!rc && c.unreadable)
+		rc = sv_fail(err, SV_E_SOURCE, 0, what->dev->name,
+			     "%llu bytes of %s cannot be read", (unsigned long long)c.unreadable,
+			     what->dev->name);
 	return rc;
 }

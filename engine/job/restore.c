@@ -289,7 +289,11 @@ static int verdict(struct restore_run *run, struct sv_err *err)
 		run->image_damaged = true;
 		job_say(run->job, SV_EVENT_DAMAGE, "disk.idx cannot be read any more");
 	}
-	if (run->damaged.n || run->image_damaged)
+	if (run->image_damaged && !run->damaged.n)
+		return sv_fail(err, SV_E_DIFFERS, 0, run->params->image,
+			       "the image %s is damaged, but everything in it was restored",
+			       run->params->image);
+	if (run->damaged.n)
 		return sv_fail(err, SV_E_DIFFERS, 0, run->params->image,
 			       "the image is damaged: %llu bytes could not be restored",
 			       (unsigned long long)sv_extents_total(&run->damaged));

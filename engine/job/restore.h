@@ -42,7 +42,9 @@ int restore_damage(struct restore_run *run, const struct walk_frame *frame, stru
 int restore_begin(struct restore_run *run, struct sv_err *err);
 
 /* Write tail and head, the very first sector last; on a larger disk with the GPT moved. Flush, read
- * back, let the kernel look. */
+ * back, let the kernel look. After a failure all of it is zeros again, as far as that can be
+ * written.
+ */
 int restore_end(struct restore_run *run, struct sv_err *err);
 
 void restore_release(struct restore_run *run);

@@ -159,19 +159,15 @@ static int read_back_table(struct restore_run *run, const struct layout_move *mo
 	return rc;
 }
 
-int restore_end(struct restore_run *run, struct sv_err *err)
+/* Both ends of the disk, the first sector last: it makes the rest visible. */
+static int write_table(struct restore_run *run, const struct layout_move *move, struct sv_err *err)
 {
 	const struct held *head = &run->held[0], *tail = &run->held[1];
-	struct layout_move move = {0};
-	job_phase(run->job, SV_PHASE_FINISH, 0);
-	int rc = move_table(run, &move, err);
-	if (!rc)
-		rc = write_present(run, tail->start, tail->start + tail->len, tail, err);
-	if (!rc && move.tail_len)
-		rc = restore_write(run, move.tail_off, move.tail_len, move.tail, err);
+	int rc = write_present(run, tail->start, tail->start + tail->len, tail, err);
+	if (!rc && move->tail_len)
+		rc = restore_write(run, move->tail_off, move->tail_len, move->tail, err);
 	if (!rc)
 		rc = blk_flush(run->target.dev, err);
-	/* the first sector makes the rest visible, so it comes last */
 	uint64_t first = head->start + SV_MIN(run->target.sector_size, head->len);
 	if (!rc)
 		rc = write_present(run, first, head->start + head->len, head, err);
@@ -182,7 +178,32 @@ int restore_end(struct restore_run *run, struct sv_err *err)
 	if (!rc)
 		rc = blk_flush(run->target.dev, err);
 	if (!rc && run->params->verify)
-		rc = read_back_table(run, &move, err);
+		rc = read_back_table(run, move, err);
+	return rc;
+}
+
+/* What failed must not look restored: the table goes again, the first sector first. What fails in
+ * here was told already. */
+static void take_back(struct restore_run *run, const struct layout_move *move)
+{
+	const struct held *head = &run->held[0], *tail = &run->held[1];
+	(void)write_present(run, head->start, head->start + head->len, NULL, NULL);
+	(void)write_present(run, tail->start, tail->start + tail->len, NULL, NULL);
+	if (move->tail_len)
+		(void)restore_write(run, move->tail_off, move->tail_len, NULL, NULL);
+	(void)blk_flush(run->target.dev, NULL);
+}
+
+int restore_end(struct restore_run *run, struct sv_err *err)
+{
+	struct layout_move move = {0};
+	job_phase(run->job, SV_PHASE_FINISH, 0);
+	int rc = move_table(run, &move, err);
+	if (!rc) {
+		rc = write_table(run, &move, err);
+		if (rc)
+			take_back(run, &move);
+	}
 	free(move.tail);
 	if (!rc && run->target.is_device && !run->target.window_len &&
 	    !disk_reread_table(run->target.base))

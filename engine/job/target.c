@@ -58,6 +58,9 @@ static int find_window(const char *path, uint32_t sector_size, int number, struc
 	if (!rc)
 		rc = layout_read(dev, &layout, err);
 	const struct layout_part *lp = rc ? NULL : layout_find(layout, number);
+	if (!rc && *layout->doubt)
+		rc = sv_fail(err, SV_E_REFUSED, 0, path,
+			     "the partition table of %s is not trusted: %s", path, layout->doubt);
 	if (!rc && (!lp || lp->extended))
 		rc = sv_fail(err, SV_E_NOT_FOUND, 0, path, "%s has no partition %d to restore into",
 			     path, number);
@@ -142,13 +145,21 @@ static int check_device_target(const struct sv_restore_params *params, const cha
 	return 0;
 }
 
+static int find_and_check(const struct sv_restore_params *params, const char *store,
+			  uint64_t needed, uint32_t image_sector, struct target *t,
+			  struct sv_err *err)
+{
+	int rc = disk_is_device_spec(params->target)
+			 ? check_device_target(params, store, t, err)
+			 : check_file_target(params, needed, image_sector, t, err);
+	return rc == SV_E_IO ? sv_err_recode(err, SV_E_TARGET) : rc;
+}
+
 int target_check(const struct sv_restore_params *params, const char *store, uint64_t needed,
 		 uint32_t image_sector, struct target *t, struct sv_err *err)
 {
 	t->path = params->target;
-	int rc = disk_is_device_spec(params->target)
-			 ? check_device_target(params, store, t, err)
-			 : check_file_target(params, needed, image_sector, t, err);
+	int rc = find_and_check(params, store, needed, image_sector, t, err);
 	if (rc)
 		return rc;
 	if (t->size < needed)

@@ -81,10 +81,11 @@ static int produce(void *arg, void *p, struct sv_err *err)
 	int rc = image_reader_read_stored(walk->reader, item->number, item->stored,
 					  image_reader_max_stored(walk->reader), &item->stored_len,
 					  &why);
-	if (rc == SV_E_NOMEM)
-		return sv_fail_nomem(err);
-	if (rc == SV_E_STORE)
-		return sv_fail(err, rc, 0, why.object, "%s", why.text);
+	if (image_cannot_tell(rc)) {
+		if (err)
+			*err = why;
+		return rc;
+	}
 	if (rc)
 		item->damage = "its stored bytes cannot be read";
 	return 0;
@@ -128,7 +129,7 @@ static int decode(const struct walk *walk, void *worker, struct item *item, stru
 	for (uint64_t a = item->start; a < end && !item->damage; a += IMAGE_GRANULE)
 		if (!granule_whole(walk, item, a, SV_MIN(a + IMAGE_GRANULE, end)))
 			item->damage = "its content does not match the index";
-	return 0;
+	return image_reader_failed(walk->reader, err);
 }
 
 /* A constant frame is known byte for byte: no need to decode it. */

@@ -5,6 +5,8 @@
 # To be sourced after functions.sh.
 
 FAULTIO_SO=$TOP/${BUILD:-build}/faultio.so
+# shellcheck disable=SC2034 # for the scripts that source this
+FAULTALLOC_SO=$TOP/${BUILD:-build}/faultalloc.so
 
 # RULES CMD...: run a command with FAULTIO rules (see faultio.c); its exit code is passed on
 with_faults() {

@@ -58,7 +58,7 @@ grub_entries() {
 print_grub() {
 	fill_in "$TOP/bootloader/grub.cfg.in" "TIMEOUT=$(setting timeout)" "COMMON=$(setting common)" \
 		"NAME=$(profile name)" "VERSION=$VERSION" "FILES=$1"
-	entries_for "$2" linux memtest firmware | grub_entries "$1"
+	entries_for "$2" linux memtest firmware | grub_entries "$1" | sed -e "s/@ID@/$(medium_id)/" -e 's/ \{1,\}$//'
 }
 
 print_ipxe() {

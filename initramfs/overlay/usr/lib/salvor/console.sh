@@ -12,6 +12,7 @@ console() {
 	set_terminal "$1"
 	if [ "$(param ui)" != shell ]; then
 		wait_for_devices
+		[ -z "$(param check)" ] || wait_for_check
 		welcome_page
 	fi
 	cd "$root/root" || return
@@ -77,6 +78,7 @@ disk_lines() {
 status_lines() {
 	printf '\n  Network: %s\n' "$(addresses | awk '{ text = text sep $0; sep = ", " } END { print text ? text : "no address yet" }')"
 	[ ! -s "$run/ssh.fingerprint" ] || printf '  SSH server is on, its key: %s\n' "$(cat "$run/ssh.fingerprint")"
+	[ ! -s "$run/medium/result" ] || sed 's/^/  /' "$run/medium/result"
 	[ -z "$(param nowrite)" ] || printf '  All disks are locked against writing (salvor.nowrite).\n'
 	[ ! -s "$run/notes" ] || sed 's/^/  Note: /' "$run/notes"
 }

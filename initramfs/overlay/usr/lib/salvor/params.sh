@@ -102,6 +102,7 @@ take_param() {
 	tz) ! made_of tz "$2" 'A-Za-z0-9_/+-' || keep_param tz "$2" ;;
 	net) ! made_of net "$2" '0-9A-Za-z:.,/' || keep_param net "$2" ;;
 	log) ! made_of log "$2" 'A-Za-z0-9_.:/-' || keep_param log "$2" ;;
+	check) ! made_of check "$2" 'A-Za-z0-9.-' || keep_param check "$2" ;;
 	ssh) ssh_param "$2" ;;
 	toram) note 'salvor.toram is not needed: Salvor always runs from memory.' ;;
 	job | store | secret | sshkey) note "salvor.$1 is not supported yet." ;;

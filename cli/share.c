@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -102,6 +103,29 @@ static int ask(void *arg, const char *url, char password[SHARE_PASSWORD_MAX], st
 	return rc;
 }
 
+/* ---- a server that does not come back ---- */
+
+#define PATIENCE_S 20 /* for the verb to end by itself */
+
+/* Who tells the end of this run: the verb, or the one who has waited for it in vain. */
+static atomic_flag end_told = ATOMIC_FLAG_INIT;
+
+static void on_gone(void *arg, unsigned int seconds)
+{
+	struct cli_args *args = arg;
+	struct sv_err err = {0};
+	if (seconds < PATIENCE_S || atomic_flag_test_and_set(&end_told))
+		return;
+	sv_fail(&err, SV_E_STORE, 0, alias.to, "%s does not answer any more", alias.to);
+	cli_say_error(err.text);
+	if (args->json && args->verb->job) {
+		cli_json_error(sv_exit_code(SV_E_STORE), &err);
+		cli_json_exit(sv_exit_code(SV_E_STORE), sv_error_name(SV_E_STORE));
+	}
+	share_abandon(args->share);
+	_exit(sv_exit_code(SV_E_STORE));
+}
+
 /* ---- mounting ---- */
 
 struct share_params cli_share_params(const struct cli_args *args, const char *url)
@@ -123,6 +147,8 @@ static int mount_word(struct cli_args *args, size_t i, struct sv_err *err)
 	struct share_params params = cli_share_params(args, args->words[i]);
 	params.purpose = place == PLACE_STORE ? SHARE_STORE : SHARE_IMAGE;
 	params.read_only = place != PLACE_NEW_IMAGE || args->dry_run;
+	params.gone = on_gone;
+	params.arg = args;
 	cli_signals_hold();
 	int rc = share_open(&params, &args->share, NULL, err);
 	if (rc)
@@ -150,6 +176,9 @@ int cli_share_unmount(struct cli_args *args, struct sv_err *err)
 {
 	if (!args->share)
 		return 0;
+	/* it is being told that the server has gone: the process ends there */
+	while (atomic_flag_test_and_set(&end_told))
+		pause();
 	share_close(args->share);
 	args->share = NULL;
 	/* a job has fetched its signals; what comes after its end changes nothing */

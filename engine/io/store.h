@@ -90,8 +90,10 @@ bool store_gone(int dirfd);
 
 /*
  * The lock of a directory: only one run works in it. flock(2) where the filesystem has it, else a
- * file .salvor-lock with boot id and process; one of another boot or of a process that is gone is
- * stale and replaced. SV_E_LOCKED.
+ * file .salvor-lock with boot id, process and a digest of the machine's identity; one of another
+ * boot or of a process that is gone is stale and replaced. On SMB, NFS and SSH, where a flock is
+ * seen by one machine only, there are both, and another boot is stale only if it was one of this
+ * machine. SV_E_LOCKED.
  */
 struct store_lock;
 int store_lock_take(int dirfd, const struct store_faults *faults, struct store_lock **lock_ret,

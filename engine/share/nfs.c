@@ -209,5 +209,9 @@ static int mount_nfs(struct share *s, struct sv_err *err)
 	return 0;
 }
 
-const struct share_ops share_nfs = {
-	.kind = SHARE_NFS, .scheme = "nfs", .port = 2049, .probe = probe, .mount = mount_nfs};
+const struct share_ops share_nfs = {.kind = SHARE_NFS,
+				    .scheme = "nfs",
+				    .port = 2049,
+				    .watch = true,
+				    .probe = probe,
+				    .mount = mount_nfs};

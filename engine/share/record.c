@@ -81,19 +81,19 @@ int share_record_make(const char *root, struct share *s, struct sv_err *err)
 	return e ? sv_fail(err, SV_E_FAILED, e, dir, "cannot make a mount point in %s", dir) : 0;
 }
 
-/* MNT_DETACH comes last: it succeeds with files still open. */
-static void unmount(const char *mount_point)
+/* MNT_DETACH comes last: it succeeds with files still open, and waits for no server. */
+static void unmount(const char *mount_point, bool gone)
 {
-	if (umount2(mount_point, UMOUNT_NOFOLLOW) && errno == EBUSY)
+	if (gone || (umount2(mount_point, UMOUNT_NOFOLLOW) && errno == EBUSY))
 		umount2(mount_point, UMOUNT_NOFOLLOW | MNT_DETACH);
 }
 
-static void remove_record(const char *dir)
+static void remove_record(const char *dir, bool gone)
 {
 	static const char *const names[] = {"known_hosts", "lock"};
 	char path[SHARE_DIR_MAX + 32];
 	snprintf(path, sizeof(path), "%s/mnt", dir);
-	unmount(path);
+	unmount(path, gone);
 	/* a mount that stays keeps its record, for the next sweep */
 	if (rmdir(path) && errno != ENOENT)
 		return;
@@ -120,10 +120,10 @@ void share_reap(struct share *s)
 	s->helper = 0;
 }
 
-void share_record_remove(struct share *s)
+void share_record_remove(struct share *s, bool gone)
 {
 	if (*s->dir)
-		remove_record(s->dir);
+		remove_record(s->dir, gone);
 	share_reap(s);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
@@ -138,7 +138,7 @@ static void sweep_record(const char *dir)
 	snprintf(path, sizeof(path), "%s/lock", dir);
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 ? errno == ENOENT : !flock(fd, LOCK_EX | LOCK_NB))
-		remove_record(dir);
+		remove_record(dir, true);
 	if (fd >= 0)
 		close(fd);
 }

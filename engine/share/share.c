@@ -144,6 +144,16 @@ static int check_folder(struct share *s, struct sv_err *err)
 	return 0;
 }
 
+/* From here on a server that goes away ends what waits for it. */
+static int hold_mount(struct share *s, struct sv_err *err)
+{
+	s->busy_fd = open(s->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->busy_fd < 0)
+		return share_fail(s, SHARE_STEP_FOLDER, err, SV_E_STORE, errno, "cannot open %s",
+				  s->mount_url);
+	return share_kinds[s->url.kind]->watch ? share_watch_start(s, err) : 0;
+}
+
 static int take_steps(struct share *s, struct sv_err *err)
 {
 	const struct share_ops *ops = share_kinds[s->url.kind];
@@ -160,6 +170,8 @@ static int take_steps(struct share *s, struct sv_err *err)
 		rc = share_record_make(s->params->root, s, err);
 	if (!rc)
 		rc = ops->mount(s, err);
+	if (!rc)
+		rc = hold_mount(s, err);
 	return rc ? rc : check_folder(s, err);
 }
 
@@ -170,7 +182,7 @@ int share_open(const struct share_params *params, struct share **share_ret,
 	struct share *s = calloc(1, sizeof(*s));
 	if (!s)
 		return sv_fail_nomem(err);
-	s->lock_fd = -1;
+	s->lock_fd = s->busy_fd = -1;
 	s->params = params;
 	err = err ? err : &own;
 	int rc = share_url_parse(params->url, &s->url, err);
@@ -206,11 +218,19 @@ const char *share_protocol(const struct share *share)
 	return share->protocol;
 }
 
+void share_abandon(struct share *share)
+{
+	umount2(share->mount_point, MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
 void share_close(struct share *share)
 {
 	if (!share)
 		return;
-	share_record_remove(share);
+	bool gone = share_watch_stop(share);
+	if (share->busy_fd >= 0)
+		close(share->busy_fd);
+	share_record_remove(share, gone);
 	share_forget_secret(share);
 	free(share);
 }

@@ -94,6 +94,13 @@ struct share_params {
 	/* Asked about ten times a second while something is waited for; true ends the wait with
 	 * SV_E_STOPPED. NULL = never. */
 	bool (*cancelled)(void *arg);
+	/*
+	 * Called once a second, on a thread of the share's own, from the moment a server that no
+	 * longer answers is given up (`seconds` counts from there). Most jobs end by themselves
+	 * then; one that the kernel does not let go can only be left behind, with share_abandon()
+	 * and the end of the process. NULL = never.
+	 */
+	void (*gone)(void *arg, unsigned int seconds);
 	void *arg;
 };
 
@@ -126,6 +133,10 @@ const char *share_protocol(const struct share *share);
 
 /* Unmount and forget. Detaches a mount that is still busy. NULL is fine. */
 void share_close(struct share *share);
+
+/* Detach the mount and forget it, without waiting for anybody: for a process that ends at once,
+ * which is the only thing that may follow. From any thread. */
+void share_abandon(struct share *share);
 
 /* Unmount what killed runs left behind; what a living run uses stays. */
 void share_sweep(const char *root);

@@ -27,8 +27,10 @@ struct share {
 	char path[SHARE_DIR_MAX + SHARE_PATH_MAX];
 	char mount_url[SHARE_URL_MAX + 16];
 	int lock_fd; /* held as long as the record is alive; -1 = none */
-	bool mounted;
+	int busy_fd; /* of the mounted folder: as long as it is open, nothing unmounts it; -1 = none
+		      */
 	pid_t helper; /* sshfs; 0 = none */
+	struct share_watch *watch;
 };
 
 /* One kind of share. Every function fails with one sentence that says what to try. */
@@ -36,6 +38,7 @@ struct share_ops {
 	enum share_kind kind;
 	const char *scheme;
 	uint16_t port;
+	bool watch; /* ask the server now and then whether it lives (watch.c) */
 	/* On a fresh connection: does the server speak the protocol? Sets protocol and version.
 	 * Answers of servers are hostile. */
 	int (*probe)(struct share *s, int fd, struct sv_err *err);
@@ -66,6 +69,12 @@ int share_receive(struct share *s, int fd, void *buf, size_t len);
 bool share_cancelled(const struct share *s);
 int share_stopped(struct sv_err *err);
 
+/* ---- watch.c ---- */
+
+int share_watch_start(struct share *s, struct sv_err *err);
+/* true when the server had gone. */
+bool share_watch_stop(struct share *s);
+
 /* ---- secret.c ---- */
 
 /* Make s->secret hold the password: from the file, or by asking. Does nothing the second time. */
@@ -76,8 +85,8 @@ void share_forget_secret(struct share *s);
 
 /* Make the record and its empty mount point; dead ones are swept by share_sweep(). */
 int share_record_make(const char *root, struct share *s, struct sv_err *err);
-/* Unmount and remove. */
-void share_record_remove(struct share *s);
+/* Unmount and remove. `gone`: the server does not answer, so nobody waits for it. */
+void share_record_remove(struct share *s, bool gone);
 /* Wait for the helper, which ends by itself when it is unmounted or told to; one that hangs is
  * killed. */
 void share_reap(struct share *s);

@@ -226,5 +226,9 @@ static int mount_smb(struct share *s, struct sv_err *err)
 	return 0;
 }
 
-const struct share_ops share_smb = {
-	.kind = SHARE_SMB, .scheme = "smb", .port = 445, .probe = probe, .mount = mount_smb};
+const struct share_ops share_smb = {.kind = SHARE_SMB,
+				    .scheme = "smb",
+				    .port = 445,
+				    .watch = true,
+				    .probe = probe,
+				    .mount = mount_smb};

@@ -230,7 +230,7 @@ static int need(const char *content, size_t len, char secret[SHARE_PASSWORD_MAX]
 	assert_true(fd >= 0 && write(fd, content, len) == (ssize_t)len);
 	close(fd);
 	struct share_params params = {.password_file = path};
-	struct share s = {.params = &params, .lock_fd = -1};
+	struct share s = {.params = &params, .lock_fd = -1, .busy_fd = -1};
 	memset(err, 0, sizeof(*err));
 	int rc = share_need_secret(&s, err);
 	memcpy(secret, s.secret, sizeof(s.secret));
@@ -447,7 +447,7 @@ static void test_cancel(void **state)
 static void test_sweep(void **state)
 {
 	char root[] = "/tmp/salvor-test-XXXXXX", path[128];
-	struct share alive = {.lock_fd = -1}, dead = {.lock_fd = -1};
+	struct share alive = {.lock_fd = -1, .busy_fd = -1}, dead = {.lock_fd = -1, .busy_fd = -1};
 	struct sv_err err = {0};
 	struct stat st;
 	(void)state;
@@ -460,7 +460,7 @@ static void test_sweep(void **state)
 	share_sweep(root);
 	assert_int_not_equal(stat(dead.dir, &st), 0);
 	assert_int_equal(stat(alive.mount_point, &st), 0);
-	share_record_remove(&alive);
+	share_record_remove(&alive, false);
 	snprintf(path, sizeof(path), "%s/run/salvor/shares", root);
 	assert_int_equal(rmdir(path), 0);
 	snprintf(path, sizeof(path), "%s/run/salvor", root);

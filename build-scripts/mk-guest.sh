@@ -14,7 +14,7 @@ mkdir -p "$tree"/{dev,proc,sys,run,tmp,mnt,usr/bin}
 ln -s usr/bin "$tree/bin"
 ln -s usr/lib64 "$tree/lib64"
 "$TOP/build-scripts/iso/closure.sh" -n "$BUILD/salvor" "$tree" "$here/guest.files"
-"$TOP/build-scripts/iso/modules.sh" "$tree" "$here/guest.modules"
+"$TOP/build-scripts/iso/modules.sh" "$tree" "$here"/*.modules
 ln -s busybox "$tree/bin/sh"
 cp "$BUILD/salvor" "$tree/bin/salvor"
 cp "$here/inside/disk.sh" "$tree/bin/disk"

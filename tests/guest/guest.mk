@@ -4,14 +4,15 @@
 GUEST_SH   := tests/guest
 GUEST_LIST := $(sort $(wildcard $(GUEST_SH)/*.sh))
 # ten minutes for one test are too long for every day
-GUEST_SHORT := $(filter-out $(GUEST_SH)/fat-4g.sh,$(GUEST_LIST))
+GUEST_SHORT := $(filter-out $(addprefix $(GUEST_SH)/,fat-4g.sh shares-%.sh),$(GUEST_LIST))
+SHARE_LIST  := tests/roundtrip/share-sftp.sh $(wildcard $(GUEST_SH)/shares-*.sh)
 
-.PHONY: guest check-guest run-guest
+.PHONY: guest check-guest run-guest check-shares run-shares
 
 # what these tests boot: Debian's kernel, busybox and salvor
 guest: $(BUILD)/guest/initrd
 
-$(BUILD)/guest/initrd: $(BUILD)/salvor $(BUILD)/iso/kernel build-scripts/mk-guest.sh $(wildcard $(GUEST_SH)/inside/* $(GUEST_SH)/guest.*)
+$(BUILD)/guest/initrd: $(BUILD)/salvor $(BUILD)/iso/kernel build-scripts/mk-guest.sh $(wildcard $(GUEST_SH)/inside/* $(GUEST_SH)/guest.* $(GUEST_SH)/*.modules)
 	$(Q)$(ISO_ENV) build-scripts/mk-guest.sh
 
 ## check-guest: stores and disks of a virtual machine: unplugged, read-only, full, FAT32 beyond 4 GiB
@@ -20,3 +21,10 @@ check-guest: deps
 
 run-guest: all guest
 	$(Q)TEST_TIMEOUT=3600 $(RUN) $(GUEST_LIST)
+
+## check-shares: stores on SMB, NFS and SSH servers, mounted, broken and killed (some 10 minutes, most of them waiting)
+check-shares: deps
+	+$(Q)$(AGAIN) run-shares
+
+run-shares: all guest
+	$(Q)TEST_TIMEOUT=3600 $(RUN) $(SHARE_LIST)

@@ -62,6 +62,27 @@ expect_rc 0 salvor share "sftp://salvortest@localhost:$SSH_PORT$store" "${by_pas
 fails_at 8 'wrong password' login "sftp://salvortest@localhost:$SSH_PORT$store" --host-key "$SSH_KEY" --password-file "$WORK/hostkey.pub"
 fails_at 2 'there is no terminal' login "sftp://salvortest@localhost:$SSH_PORT$store" --host-key "$SSH_KEY"
 
+note 'a password typed on a terminal, which does not show it'
+python3 - "$SALVOR" share "sftp://salvortest@localhost:$SSH_PORT$store" --host-key "$SSH_KEY" >"$WORK/out" <<-END || fail "asked on a terminal: $(cat "$WORK/out")"
+	import os, pty, sys
+	pid, fd = pty.fork()
+	if pid == 0:
+	    os.execv(sys.argv[1], sys.argv[1:])
+	said = b""
+	while b"Password for sftp://salvortest@" not in said or not said.endswith(b": "):
+	    said += os.read(fd, 1024)
+	os.write(fd, open("$WORK/password", "rb").readline())
+	try:
+	    while more := os.read(fd, 1024):
+	        said += more
+	except OSError:
+	    pass
+	print(said.decode())
+	sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+grep -qF "$SSH_PASSWORD" "$WORK/out" && fail 'the terminal shows the password'
+all_gone 'a password on a terminal'
+
 note 'sentences name the URL, not the place it is mounted at'
 expect_rc 6 salvor save "$disk" "$url/pc" "${bykey[@]}"
 expect_said "$url/pc exists already"
@@ -110,6 +131,26 @@ for preset in small fast; do
 	expect_rc 0 salvor save "$WORK/big" "$url/$preset" --preset "$preset" --resume "${bykey[@]}"
 	expect_rc 0 salvor verify "$store/$preset" --against "$WORK/big"
 done
+
+note 'one run at a time, also from two machines'
+"$SALVOR" save "$WORK/big" "$url/lock" "${bykey[@]}" --preset smallest >"$WORK/out" 2>&1 &
+pid=$!
+while [ ! -s "$store/lock.part/disk.idx" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+read -r boot_id _ machine <"$store/lock.part/.salvor-lock"
+expect_rc 11 salvor save "$WORK/big" "$url/lock" "${bykey[@]}" --preset smallest --resume
+kill -INT "$pid"
+wait "$pid" || true
+[ ! -e "$store/lock.part/.salvor-lock" ] || fail 'the lock is left behind'
+other_boot=00000000-0000-4000-8000-${boot_id##*-}
+echo "$other_boot 1 0123456789abcdef" >"$store/lock.part/.salvor-lock"
+expect_rc 11 salvor save "$WORK/big" "$url/lock" "${bykey[@]}" --preset smallest --resume
+expect_said 'perhaps on another machine'
+echo "$other_boot 1 $machine" >"$store/lock.part/.salvor-lock"
+if [ "$machine" != unknown ]; then
+	timeout -s INT 20 "$SALVOR" save "$WORK/big" "$url/lock" "${bykey[@]}" --preset smallest --resume >"$WORK/out" 2>"$WORK/err" || rc=$?
+	! grep -F 'perhaps on another machine' "$WORK/err" || fail 'the lock of an earlier boot of this machine still holds'
+fi
+all_gone 'locks'
 
 note 'a signal ends it cleanly, a kill is cleaned up by the next start'
 for sig in INT KILL; do

@@ -263,10 +263,11 @@ static void test_password_file(void **state)
 
 /* ---- servers ---- */
 
-/* One connection, one answer, the end. */
+/* One connection, one answer, the end. An RPC reply gets the number of the call. */
 struct server {
 	int fd;
 	uint16_t port;
+	bool rpc;
 	const void *answer;
 	size_t len;
 	pthread_t thread;
@@ -275,12 +276,15 @@ struct server {
 static void *serve(void *arg)
 {
 	struct server *server = arg;
-	char question[4096];
+	char question[4096], reply[64];
 	int fd = accept(server->fd, NULL, NULL);
 	if (fd < 0)
 		return NULL;
-	if (server->len && recv(fd, question, sizeof(question), MSG_DONTWAIT) < 0)
-		usleep(1000); /* an answer may come before the question */
+	if (server->rpc && recv(fd, question, 44, MSG_WAITALL) == 44) {
+		memcpy(reply, server->answer, server->len);
+		memcpy(reply + 4, question + 4, 4);
+		server->answer = reply;
+	}
 	send(fd, server->answer, server->len, MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	while (recv(fd, question, sizeof(question), 0) > 0)
@@ -295,6 +299,7 @@ static void server_start(struct server *server, const void *answer, size_t len)
 	socklen_t at_len = sizeof(at);
 	server->answer = answer;
 	server->len = len;
+	server->rpc = len >= 8 && len <= 64 && !memcmp(answer, "\x80\0", 2);
 	server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_return_code(bind(server->fd, (struct sockaddr *)&at, at_len), 0);
 	assert_return_code(listen(server->fd, 1), 0);
@@ -389,7 +394,6 @@ static void test_smb_servers(void **state)
 
 static void test_other_servers(void **state)
 {
-	static const uint8_t reply[28] = {0x80, 0, 0, 24};
 	uint8_t endless[400];
 	(void)state;
 	passes("sftp", "SSH-2.0-OpenSSH_9.2p1\r\n", 23, "SSH 2");
@@ -398,10 +402,35 @@ static void test_other_servers(void **state)
 	refuses("sftp", "", 0, "no SSH server");
 	memset(endless, 'x', sizeof(endless));
 	refuses("sftp", endless, sizeof(endless), "no SSH server");
-	/* not the answer to our question: it has another number */
-	refuses("nfs", reply, sizeof(reply), "no NFS server");
 	refuses("nfs", "", 0, "no NFS server");
 	refuses("nfs", "\xff\xff\xff\xff rubbish", 12, "no NFS server");
+}
+
+/* Replies as RFC 5531 has them: REPLY, accepted, no verifier, and what became of the call. */
+static void test_nfs_servers(void **state)
+{
+	uint8_t r[40] = {0x80, 0, 0, 24, [11] = 1};
+	(void)state;
+	passes("nfs", r, 28, "NFS 4"); /* success */
+	r[27] = 1;
+	refuses("nfs", r, 28, "no NFS server"); /* PROG_UNAVAIL */
+	r[27] = 2;
+	refuses("nfs", r, 28, "no NFS server"); /* PROG_MISMATCH, cut off */
+	r[3] = 32;
+	r[31] = 2;
+	r[35] = 3;
+	passes("nfs", r, 36, "NFS 3");
+	r[35] = 2;
+	refuses("nfs", r, 36, "too old");
+	r[15] = 1;
+	refuses("nfs", r, 36, "no NFS server"); /* denied */
+	r[15] = 0;
+	r[23] = 8; /* a verifier that leaves no room for the rest */
+	refuses("nfs", r, 28, "no NFS server");
+	r[20] = r[21] = r[22] = r[23] = 0xff;
+	refuses("nfs", r, 36, "no NFS server");
+	r[0] = 0; /* not the last fragment */
+	refuses("nfs", r, 36, "no NFS server");
 }
 
 /* A port that was just given back: nobody listens. */
@@ -478,8 +507,8 @@ int main(void)
 		cmocka_unit_test(test_long_urls),   cmocka_unit_test(test_urls_made),
 		cmocka_unit_test(test_fingerprint), cmocka_unit_test(test_password_file),
 		cmocka_unit_test(test_smb_servers), cmocka_unit_test(test_other_servers),
-		cmocka_unit_test(test_closed_port), cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_nfs_servers), cmocka_unit_test(test_closed_port),
+		cmocka_unit_test(test_cancel),	    cmocka_unit_test(test_sweep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,17 +62,13 @@ kill_at() {
 	kill -KILL "$pid" 2>/dev/null
 }
 
-# CODE RULES: run the save under fault rules
-save_with() {
-	expect_rc "$1" with_faults "$2" "${save[@]}"
-}
-
 # PLACE: a run that is killed once so many bytes are stored, in one of several ways; sets $ended to 1 when it was quicker
 killed_run() {
 	local place=$1 pid rc=0
 	ended=
 	case $((RANDOM % 4)) in
-	0 | 1) # with the write that passes the place; in volumes places are another thing
+	0 | 1) # with the write that passes the place
+		[ "$name" != volumes ] || place=$((place % (40 * MIB)))
 		with_faults "img.part/disk.img:w:$place:0:K:$((RANDOM % 3))" "${save[@]}" >"$WORK/out" 2>"$WORK/err" || rc=$?
 		;;
 	2) # at any instruction after it
@@ -89,7 +85,8 @@ killed_run() {
 		{ wait "$pid"; } 2>/dev/null || rc=$?
 		;;
 	esac
-	[ "$rc" -ne 0 ] || ended=1
+	# a kill between the last rename and the end comes too late as well
+	[ "$rc" -ne 0 ] && [ ! -d "$image" ] || ended=1
 	[ "$rc" -eq 0 ] || [ "$rc" -eq 137 ] || fail "a killed run ended with $rc: $(cat "$WORK/err")"
 }
 
@@ -125,6 +122,17 @@ calm() {
 	rm -rf -- "${image:?}"
 }
 
+# NAME: a run that SIGINT stops; sets $ended when it was quicker, else $safe
+stopped_run() {
+	local rc=0
+	with_faults "img.part/disk.img:w:0:0:I:$((1 + RANDOM % 5)):1" "${save[@]}" >"$WORK/out" 2>"$WORK/err" || rc=$?
+	began_at "$safe" || fail 'no start line'
+	[ "$rc" -ne 0 ] || { ended=1 && return; }
+	[ "$rc" -eq 20 ] || fail "a stopped run ended with $rc: $(cat "$WORK/err")"
+	safe=$(recorded)
+	echo "$1: stopped by SIGINT, $safe bytes recorded"
+}
+
 # NAME N: one image, killed N times on its way; kills that came too late do not count
 chain() {
 	local name=$1 left=$2 place safe=0 places
@@ -137,12 +145,8 @@ chain() {
 		[ "$(recorded)" -ge "$safe" ] || fail "less is recorded than before: $(recorded) of $safe bytes"
 		safe=$(recorded)
 		echo "$name: killed at $place of $stored stored bytes, $safe of $disk_size bytes recorded"
-		[ $((RANDOM % 5)) -ne 0 ] || {
-			save_with 20 "img.part/disk.img:w:0:0:I:$((1 + RANDOM % 9)):1"
-			began_at "$safe" || fail 'no start line'
-			safe=$(recorded)
-			echo "$name: stopped by SIGINT, $safe bytes recorded"
-		}
+		[ $((RANDOM % 5)) -ne 0 ] || stopped_run "$name"
+		[ -z "$ended" ] || break
 	done
 	[ -n "$ended" ] || {
 		expect_rc 0 "${save[@]}"

@@ -158,8 +158,8 @@ check: deps
 	+$(Q)$(AGAIN) check-all
 
 # a make of its own, so that it sees the packages that were just installed
-check-all: all fuzzers-built guest
-	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
+check-all: all fuzzers-built guest iso
+	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
 
 ## check-unit: the unit tests
 check-unit: all

@@ -4,7 +4,7 @@
 ISO     := $(BUILD)/salvor-$(VERSION)-amd64.iso
 CACHE   ?= build/cache
 COMP    ?= zstd:15
-ISO_ENV := BUILD=$(BUILD) CACHE=$(CACHE) VERSION=$(VERSION) DATE=$(DATE)
+ISO_ENV := BUILD=$(BUILD) CACHE=$(CACHE) VERSION=$(VERSION) DATE=$(DATE) PREFIX=$(PREFIX)
 ISO_SH  := build-scripts/iso
 
 .PHONY: iso iso-lock iso-packages iso-sizes netboot usb run check-iso-repro
@@ -35,7 +35,7 @@ $(BUILD)/iso/comp: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMP)' | cmp -s - $@ || echo '$(COMP)' > $@
 
-$(BUILD)/iso/initrd: $(BUILD)/iso/kernel $(BUILD)/iso/comp $(BUILD)/salvor $(ISO_FILES)
+$(BUILD)/iso/initrd: $(BUILD)/iso/kernel $(BUILD)/iso/comp $(BUILD)/salvor $(MO) $(ISO_FILES)
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-root.sh
 	$(Q)$(ISO_ENV) COMP=$(COMP) $(ISO_SH)/mk-squashfs.sh
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-parts.sh
@@ -61,6 +61,9 @@ usb: $(ISO)
 ## run: boot the live image in QEMU with scratch disks (FIRMWARE=bios|uefi|secure, TEXT=1, MEMORY=MiB)
 run: $(ISO)
 	@$(ISO_ENV) $(ISO_SH)/run.sh $<
+
+# without booting it
+ISO_TESTS := $(addprefix tests/iso/,contents.sh lock.sh menu.sh usb.sh)
 
 ## check-iso-repro: build the live image twice in different surroundings: the same bytes
 check-iso-repro: all

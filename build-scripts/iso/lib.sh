@@ -2,7 +2,7 @@
 # lib.sh - what the scripts that build the live image share; to be sourced first
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# From the environment: BUILD (folder, default build), CACHE (downloaded packages, default build/cache),
+# From the environment: BUILD (folder, default build), CACHE (downloaded packages, default build/cache), ISO_CONFIG (iso-config),
 # VERSION and DATE of the product, which the Makefile knows. All paths are absolute after this.
 set -eu -o pipefail
 
@@ -13,7 +13,8 @@ ISO_DIR=$BUILD/iso
 VERSION=${VERSION:-0}
 # shellcheck disable=SC2034 # for the scripts that source this
 ROOT=$ISO_DIR/packages
-LOCK=$TOP/iso-config/packages.lock
+CONFIG=$(realpath -m "${ISO_CONFIG:-$TOP/iso-config}")
+LOCK=$CONFIG/packages.lock
 
 # the same bytes for everyone
 umask 022
@@ -66,7 +67,7 @@ same_times() { find "$1" -depth -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
 
 # KEY: its value in iso-config/profile.conf
 profile() {
-	data_lines "$TOP/iso-config/profile.conf" | sed -n "s/^$1 *= *//p" | grep . ||
+	data_lines "$CONFIG/profile.conf" | sed -n "s/^$1 *= *//p" | grep . ||
 		die "iso-config/profile.conf does not say $1"
 }
 

@@ -10,13 +10,13 @@ trap 'rm -rf -- "$tmp"' EXIT
 # print NAME=VERSION of everything that would be installed, without what packages.skip names
 resolve() {
 	local names
-	mapfile -t names < <(data_lines "$TOP/iso-config/packages.txt" | sed -n 's/^package  *//p')
+	mapfile -t names < <(data_lines "$CONFIG/packages.txt" | sed -n 's/^package  *//p')
 	apt_run apt-get -s install "${names[@]}" >"$tmp/plan" 2>"$tmp/err" ||
 		die "apt-get finds no solution: $(grep -m 1 '^E:' "$tmp/err" || tail -n 1 "$tmp/err")"
 	! grep '^Inst ' "$tmp/plan" | grep -v -E '^Inst [^ ]+ \([^ ]+ Debian' ||
 		die 'these packages are not from Debian'
 	sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1=\2/p' "$tmp/plan" | LC_ALL=C sort |
-		grep -v -x -E -f <(data_lines "$TOP/iso-config/packages.skip" | sed -e 's/[.+]/\\&/g' -e 's/$/=.*/')
+		grep -v -x -E -f <(data_lines "$CONFIG/packages.skip" | sed -e 's/[.+]/\\&/g' -e 's/$/=.*/')
 }
 
 # NAME=VERSION...: print NAME VERSION SHA256 SIZE of each
@@ -27,7 +27,8 @@ describe() {
 }
 
 apt_update
-mapfile -t wanted < <(resolve)
+resolve >"$tmp/wanted"
+mapfile -t wanted <"$tmp/wanted"
 {
 	echo '# written by make iso-lock: name, version, SHA-256 and size of every Debian package of the live image'
 	describe "${wanted[@]}"

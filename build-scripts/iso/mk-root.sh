@@ -13,6 +13,11 @@ add_programs() {
 	install -d "$root/usr/bin"
 	strip -R .note.gnu.build-id -o "$root/usr/bin/salvor" "$BUILD/salvor"
 	chmod 755 "$root/usr/bin/salvor"
+	# translations, where the program was told at its compilation to look for them
+	local text
+	for text in "$BUILD"/locale/*/LC_MESSAGES/salvor.mo; do
+		install -D -m 644 "$text" "$root${PREFIX:-/usr/local}/share/${text#"$BUILD"/}"
+	done
 }
 
 # files as they are; whether one may be run is all that counts of its mode

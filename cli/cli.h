@@ -180,7 +180,10 @@ int cli_table_print(struct cli_table *table, FILE *out, unsigned int indent, str
 
 /* ---- JSON ---- */
 
-json_t *cli_json_new(const char *type);				    /* {"v":1,"type":TYPE} */
+json_t *cli_json_new(const char *type); /* {"v":1,"type":TYPE} */
+/* json_object_set_new() and json_array_append_new() whose failure shows in cli_json_line(). */
+void cli_json_add(json_t *o, const char *key, json_t *value);
+void cli_json_push(json_t *list, json_t *value);
 void cli_json_text(json_t *o, const char *key, const char *text);   /* "" and NULL become null */
 void cli_json_string(json_t *o, const char *key, const char *text); /* "" stays "" */
 void cli_json_bytes(json_t *o, const char *key, uint64_t bytes);

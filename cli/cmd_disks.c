@@ -40,8 +40,8 @@ static int print_json(const struct disk_list *list, struct sv_err *err)
 {
 	json_t *o = cli_json_new("disks"), *disks = json_array();
 	for (size_t i = 0; i < list->n; i++)
-		json_array_append_new(disks, cli_json_disk(&list->v[i]));
-	json_object_set_new(o, "disks", disks);
+		cli_json_push(disks, cli_json_disk(&list->v[i]));
+	cli_json_add(o, "disks", disks);
 	return cli_json_line(o, err);
 }
 

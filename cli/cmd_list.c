@@ -34,8 +34,8 @@ static int print_json(const char *store, const struct image_list_entry *list, si
 	json_t *o = cli_json_new("list"), *images = json_array();
 	cli_json_string(o, "store", store);
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(images, json_entry(&list[i]));
-	json_object_set_new(o, "images", images);
+		cli_json_push(images, json_entry(&list[i]));
+	cli_json_add(o, "images", images);
 	return cli_json_line(o, err);
 }
 

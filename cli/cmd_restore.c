@@ -116,13 +116,13 @@ static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
 	cli_json_bytes(line, "size", info->size);
 	cli_json_bytes(line, "sector_size", info->sector_size);
 	cli_json_string(line, "table", info->table);
-	json_object_set_new(line, "partitions", cli_json_image_parts(info));
-	json_object_set_new(line, "partition",
-			    args->partition ? json_integer(args->partition) : json_null());
+	cli_json_add(line, "partitions", cli_json_image_parts(info));
+	cli_json_add(line, "partition",
+		     args->partition ? json_integer(args->partition) : json_null());
 	cli_json_string(line, "free", args->free_mode ? args->free_mode : "keep");
 	cli_json_bool(line, "verify", !args->no_verify);
-	json_object_set_new(line, "target_disk",
-			    target_disk(args, &disk) ? cli_json_disk(&disk) : json_null());
+	cli_json_add(line, "target_disk",
+		     target_disk(args, &disk) ? cli_json_disk(&disk) : json_null());
 	image_reader_close(reader);
 	return line;
 }

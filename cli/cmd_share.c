@@ -34,7 +34,7 @@ static json_t *json_step(const struct share_report *report, int i)
 	json_t *o = json_object();
 	cli_json_string(o, "step", share_step_name((enum share_step)i));
 	if (report->steps[i].outcome == SHARE_NOT_TRIED)
-		json_object_set_new(o, "ok", json_null());
+		cli_json_add(o, "ok", json_null());
 	else
 		cli_json_bool(o, "ok", report->steps[i].outcome == SHARE_PASSED);
 	cli_json_text(o, "detail", report->steps[i].detail);
@@ -46,12 +46,12 @@ static int print_json(const char *url, const struct share_report *report, struct
 	json_t *o = cli_json_new("share"), *steps = json_array();
 	cli_json_string(o, "url", url);
 	for (int i = 0; i < SHARE_STEPS; i++)
-		json_array_append_new(steps, json_step(report, i));
-	json_object_set_new(o, "steps", steps);
+		cli_json_push(steps, json_step(report, i));
+	cli_json_add(o, "steps", steps);
 	if (report->steps[SHARE_STEP_FOLDER].outcome == SHARE_PASSED)
 		cli_json_bytes(o, "free", report->free_bytes);
 	else
-		json_object_set_new(o, "free", json_null());
+		cli_json_add(o, "free", json_null());
 	return cli_json_line(o, err);
 }
 

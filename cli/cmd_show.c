@@ -26,7 +26,7 @@ json_t *cli_json_image_parts(const struct image_info *info)
 {
 	json_t *parts = json_array();
 	for (size_t i = 0; i < info->n_parts; i++)
-		json_array_append_new(parts, json_part(&info->parts[i]));
+		cli_json_push(parts, json_part(&info->parts[i]));
 	return parts;
 }
 
@@ -47,7 +47,7 @@ static json_t *json_damage(const struct image_reader *reader)
 	json_t *list = json_array();
 	for (size_t i = 0; image_reader_damage(reader, i); i++) {
 		char *clean = cli_clean(image_reader_damage(reader, i));
-		json_array_append_new(list, json_string(clean ? clean : ""));
+		cli_json_push(list, clean ? json_string(clean) : NULL);
 		free(clean);
 	}
 	return list;
@@ -71,17 +71,17 @@ static int print_json(const char *path, const struct image_reader *reader, struc
 	cli_json_text(o, "table", info->table);
 	cli_json_bool(o, "primary_gpt_dead", info->primary_gpt_dead);
 	cli_json_string(o, "codec", info->codec);
-	json_object_set_new(o, "level", json_integer(info->level));
+	cli_json_add(o, "level", json_integer(info->level));
 	cli_json_bytes(o, "frame_size", info->frame_size);
 	cli_json_text(o, "tool", info->tool);
 	cli_json_text(o, "created", info->created);
 	cli_json_text(o, "finished", info->finished);
 	cli_json_text(o, "note", info->note);
-	json_object_set_new(o, "bytes", json_bytes(info));
+	cli_json_add(o, "bytes", json_bytes(info));
 	cli_json_text(o, "verdict", info->verdict);
 	cli_json_bool(o, "verified", info->verified);
-	json_object_set_new(o, "partitions", cli_json_image_parts(info));
-	json_object_set_new(o, "damage", json_damage(reader));
+	cli_json_add(o, "partitions", cli_json_image_parts(info));
+	cli_json_add(o, "damage", json_damage(reader));
 	return cli_json_line(o, err);
 }
 

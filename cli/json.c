@@ -2,11 +2,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The version of every document and line ("v"). New fields and types may come without a new one. */
 #define JSON_VERSION 1
+
+/* Something did not fit into memory since the last line: what was being made is not whole. */
+static atomic_bool lost;
+
+void cli_json_add(json_t *o, const char *key, json_t *value)
+{
+	if (json_object_set_new(o, key, value))
+		atomic_store(&lost, true);
+}
+
+void cli_json_push(json_t *list, json_t *value)
+{
+	if (json_array_append_new(list, value))
+		atomic_store(&lost, true);
+}
 
 json_t *cli_json_new(const char *type)
 {
@@ -16,7 +32,7 @@ json_t *cli_json_new(const char *type)
 void cli_json_string(json_t *o, const char *key, const char *text)
 {
 	char *clean = cli_clean(text);
-	json_object_set_new(o, key, json_string(clean ? clean : ""));
+	cli_json_add(o, key, clean ? json_string(clean) : NULL);
 	free(clean);
 }
 
@@ -25,23 +41,24 @@ void cli_json_text(json_t *o, const char *key, const char *text)
 	if (text && *text)
 		cli_json_string(o, key, text);
 	else
-		json_object_set_new(o, key, json_null());
+		cli_json_add(o, key, json_null());
 }
 
 /* JSON integers of jansson are signed; nothing on a disk is beyond 2^63. */
 void cli_json_bytes(json_t *o, const char *key, uint64_t bytes)
 {
-	json_object_set_new(o, key, json_integer((json_int_t)SV_MIN(bytes, (uint64_t)INT64_MAX)));
+	cli_json_add(o, key, json_integer((json_int_t)SV_MIN(bytes, (uint64_t)INT64_MAX)));
 }
 
 void cli_json_bool(json_t *o, const char *key, bool value)
 {
-	json_object_set_new(o, key, json_boolean(value));
+	cli_json_add(o, key, json_boolean(value));
 }
 
 int cli_json_line(json_t *o, struct sv_err *err)
 {
-	char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+	bool whole = o && !atomic_exchange(&lost, false);
+	char *text = whole ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
 	json_decref(o);
 	if (!text)
 		return sv_fail_nomem(err);

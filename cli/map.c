@@ -28,8 +28,8 @@ json_t *cli_json_map(const char *type, const struct sv_map *map)
 	cli_json_string(o, "table", map->table);
 	cli_json_bytes(o, "used", map->used);
 	for (size_t i = 0; i < map->n_parts; i++)
-		json_array_append_new(parts, json_part(&map->parts[i]));
-	json_object_set_new(o, "partitions", parts);
+		cli_json_push(parts, json_part(&map->parts[i]));
+	cli_json_add(o, "partitions", parts);
 	return o;
 }
 

@@ -41,7 +41,7 @@ static void emit(struct run *run, json_t *line)
 	if (run->start_said)
 		cli_json_line(line, NULL);
 	else
-		json_array_append_new(run->held, line);
+		cli_json_push(run->held, line);
 }
 
 /* The start line is always the first. With --resume it waits for the number of bytes; `event` is
@@ -73,7 +73,7 @@ static void status_line(struct run *run, const struct sv_progress *now)
 	cli_json_bytes(line, "bytes_total", now->bytes_total);
 	cli_json_bytes(line, "rate", now->bytes_per_s);
 	if (now->eta_s == UINT64_MAX)
-		json_object_set_new(line, "eta_s", json_null());
+		cli_json_add(line, "eta_s", json_null());
 	else
 		cli_json_bytes(line, "eta_s", now->eta_s);
 	cli_json_bytes(line, "bytes_stored", now->bytes_stored);

@@ -19,7 +19,11 @@ const char *cli_now(char out[SV_SIZE_TEXT])
 void cli_put(FILE *out, const char *text)
 {
 	char *clean = cli_clean(text);
-	fputs(clean ? clean : "?", out);
+	/* without memory at least what is plain: it may be the sentence that says so */
+	for (const char *p = text; !clean && *p; p++)
+		fputc(*p >= 0x20 && *p < 0x7f ? *p : '?', out);
+	if (clean)
+		fputs(clean, out);
 	free(clean);
 }
 

@@ -163,6 +163,8 @@ int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_
 	struct image_list_entry *list = NULL;
 	size_t n = 0;
 	DIR *dir = opendir(store);
+	if (!dir && errno == ENOMEM)
+		return sv_fail_nomem(err);
 	if (!dir)
 		return sv_fail(err,
 			       errno == ENOENT || errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_STORE,

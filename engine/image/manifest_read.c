@@ -269,16 +269,28 @@ static bool affordable(const char *text, size_t len)
 	return len <= MAX_JSON && n <= MAX_STRUCTURES;
 }
 
-int manifest_decode(const char *text, size_t len, struct manifest *m)
+static int decode(const char *text, size_t len, struct manifest *m)
 {
 	json_error_t why;
 	memset(m, 0, sizeof(*m));
-	if (!affordable(text, len))
-		return SV_E_DATA;
 	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	/* jansson finds words for whatever is wrong with a text, and none for a lack of memory */
+	if (!root && !*why.text)
+		return SV_E_NOMEM;
 	int rc = json_is_object(root) ? read_root(root, m) : SV_E_DATA;
 	json_decref(root);
 	if (rc)
 		manifest_clear(m);
 	return rc;
+}
+
+int manifest_decode(const char *text, size_t len, struct manifest *m)
+{
+	memset(m, 0, sizeof(*m));
+	if (!affordable(text, len))
+		return SV_E_DATA;
+	int rc = decode(text, len, m);
+	/* what jansson could not store for want of memory it may take for a wrong text: a text that
+	 * is wrong stays so */
+	return rc == SV_E_DATA ? decode(text, len, m) : rc;
 }

@@ -187,6 +187,8 @@ class Save(Job):
             return ["what was started is gone"] if self.started else []
         argv = self.argv() + ([] if "--resume" in self.options else ["--resume"])
         again = subprocess.run([SALVOR, *argv], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=LIMIT)
+        if again.returncode == 6 and self.distrusted:
+            return []  # it was begun with another map
         if again.returncode:
             return ["it cannot be continued: %d %s" % (again.returncode, again.stderr.strip())]
         return ["continued, but " + c for c in self.image_wrong(self.image)]
@@ -434,6 +436,7 @@ def complaints(job, code, out, err, fitting):
     if code < 0:
         return ["ended by signal %d" % -code]
     found = []
+    job.distrusted = "is not trusted" in err
     said = sentences(err)
     if code == 0 and said:
         found.append("a success says: %s" % said)
@@ -526,6 +529,8 @@ def try_strike(job, strike):
 
 
 class Shortage:
+    role = op = way = "-"
+
     def __init__(self, name, n, lasting):
         self.name, self.n, self.lasting = name, n, lasting
 
@@ -543,16 +548,18 @@ def shortages_of(name, job, full):
     if wrong:
         sys.exit("FAILED undisturbed: %s: %s\n%s" % (job.argv(), wrong, err))
     total = max(map(int, open(log)))
-    first = int(os.environ.get("FIRST_ALLOC", "0"))
-    for i in pick(total - first, 1500 if full else 12):
+    for i in pick(total, 1500 if full else 12):
         for lasting in (False, True) if full else (i % 2 == 0,):
-            yield Shortage(name, first + i + 1, lasting)
+            yield Shortage(name, i + 1, lasting)
 
 
 def try_shortage(job, s):
+    job.strike = s
     job.prepare()
     code, out, err = run(job, "FAULTALLOC_SO", {"FAULTALLOC": "%d:%d" % (s.n, 0 if s.lasting else 1)})
-    return code, err, complaints(job, code, out, err, {0, 1})
+    # without memory the reader of tables, a child, gives up: the map is another one then
+    distrusted = "is not trusted" in err and isinstance(job, (SaveResume, RestorePart))
+    return code, err, complaints(job, code, out, err, {0, 1, 6} if distrusted else {0, 1})
 
 
 # ---- all of it ----

@@ -2,11 +2,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * FAULTALLOC        N[:COUNT]: allocations N to N + COUNT - 1 fail (from 1 on; COUNT 0 = all from
- *                   there, default 1). Counted are malloc, calloc, realloc, reallocarray,
- *                   aligned_alloc and posix_memalign of the program and its libraries, whatever
- *                   strdup and others call included; a child goes on counting on its own.
- * FAULTALLOC_LOG    a file that gets the number of allocations when the program ends.
+ * FAULTALLOC        N[:COUNT]: allocations N to N + COUNT - 1 fail (from 1 on, in main(); COUNT 0 =
+ * all from there, default 1). Counted are malloc, calloc, realloc, reallocarray, aligned_alloc and
+ * posix_memalign of the program and its libraries, whatever strdup and others call included; a
+ * child goes on counting on its own. FAULTALLOC_LOG    a file that gets the number of allocations
+ * when the program ends.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static void *(*real_calloc)(size_t, size_t);
 static void *(*real_realloc)(void *, size_t);
 static void *(*real_aligned_alloc)(size_t, size_t);
 static void (*real_free)(void *);
-static bool ready;
+static bool ready, starting, in_main;
 static atomic_uint_fast64_t seen;
 static uint64_t first, count;
 
@@ -47,6 +47,8 @@ static void *early_alloc(size_t len)
 
 static bool fail_now(void)
 {
+	if (!in_main)
+		return false;
 	uint64_t n = atomic_fetch_add(&seen, 1) + 1;
 	if (!first || n < first || n - first >= count)
 		return false;
@@ -54,8 +56,10 @@ static bool fail_now(void)
 	return true;
 }
 
-__attribute__((constructor)) static void start(void)
+/* At the first allocation, which a library's own start may make. */
+static void start(void)
 {
+	starting = true;
 	const char *spec = getenv("FAULTALLOC");
 	real_malloc = dlsym(RTLD_NEXT, "malloc");
 	real_calloc = dlsym(RTLD_NEXT, "calloc");
@@ -75,6 +79,17 @@ __attribute__((constructor)) static void start(void)
 	ready = true;
 }
 
+/* What libraries allocate before main() is not counted. */
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+		      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+		      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+	__typeof__(__libc_start_main) *real = dlsym(RTLD_NEXT, "__libc_start_main");
+	in_main = true;
+	return real(main, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
 __attribute__((destructor)) static void tell(void)
 {
 	char text[32];
@@ -88,23 +103,30 @@ __attribute__((destructor)) static void tell(void)
 	close(fd);
 }
 
+static bool early_now(void)
+{
+	if (!ready && !starting)
+		start();
+	return !ready;
+}
+
 void *malloc(size_t len)
 {
-	if (!ready)
+	if (early_now())
 		return early_alloc(len);
 	return fail_now() ? NULL : real_malloc(len);
 }
 
 void *calloc(size_t n, size_t len)
 {
-	if (!ready)
+	if (early_now())
 		return early_alloc(n * len);
 	return fail_now() ? NULL : real_calloc(n, len);
 }
 
 void *realloc(void *p, size_t len)
 {
-	if (ready && !is_early(p))
+	if (!early_now() && !is_early(p))
 		return fail_now() ? NULL : real_realloc(p, len);
 	void *q = malloc(len);
 	size_t most = p ? (size_t)(early + sizeof(early) - (char *)p) : 0;
@@ -124,6 +146,8 @@ void *reallocarray(void *p, size_t n, size_t len)
 
 void *aligned_alloc(size_t align, size_t len)
 {
+	if (early_now())
+		return NULL;
 	return fail_now() ? NULL : real_aligned_alloc(align, len);
 }
 

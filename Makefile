@@ -159,7 +159,7 @@ check: deps
 
 # a make of its own, so that it sees the packages that were just installed
 check-all: all fuzzers-built guest iso
-	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
+	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(BOOT_SHORT) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
 
 ## check-unit: the unit tests
 check-unit: all
@@ -268,6 +268,7 @@ install: $(BUILD)/salvor $(MAN) $(MO)
 
 include build-scripts/iso/iso.mk
 include tests/guest/guest.mk
+include tests/iso/boot.mk
 
 ## clean: remove every build folder, but keep the downloaded packages of the live image
 clean:

@@ -42,14 +42,20 @@ guest_start() {
 	cleanup_fn guest_end "$GUEST"
 }
 
+# FOLDER: what the kept logs of a machine are called, without their ends
+guest_log_name() {
+	local test=${WORK##*/}
+	echo "$TOP/${BUILD:-build}/logs/${test%.*}.${1##*/}"
+}
+
 # FOLDER: end a machine and keep what it said
 guest_end() {
-	local logs name=$TOP/${BUILD:-build}/logs
-	mkdir -p "$name"
-	name=$name/$(basename "$0" .sh).${1##*/}
+	local log name
+	name=$(guest_log_name "$1")
+	mkdir -p "${name%/*}"
 	"$GUEST_PY" kill "$1" 2>/dev/null || true
-	for logs in serial qemu times; do
-		[ ! -e "$1/$logs.log" ] || cp "$1/$logs.log" "$name.$logs"
+	for log in serial qemu times; do
+		[ ! -e "$1/$log.log" ] || cp "$1/$log.log" "$name.$log"
 	done
 }
 
@@ -57,7 +63,7 @@ guest_end() {
 guest_boot() {
 	[ -s "$GUEST_FILES/initrd" ] || skip "$GUEST_FILES is not built (make guest)"
 	guest_start -m 512 -kernel "$GUEST_FILES/vmlinuz" -initrd "$GUEST_FILES/initrd" \
-		-append 'console=ttyS0 quiet panic=-1' "$@"
+		-append 'console=ttyS0 quiet panic=-1 no_timer_check' "$@"
 	guest_wait 'guest: ready'
 }
 

@@ -5,7 +5,11 @@
 
 # the kernel's names for devices that look for a driver, sorted, one a line
 modaliases() {
-	find "$root/sys/devices" -name modalias -exec cat {} + 2>/dev/null | LC_ALL=C sort -u
+	{
+		find "$root/sys/devices" -name modalias -exec cat {} +
+		# memory cards have none but tell theirs here
+		sed -n 's/^MODALIAS=//p' "$root"/sys/bus/mmc/devices/*/uevent
+	} 2>/dev/null | LC_ALL=C sort -u
 }
 
 # FILE: load what knows these names; twenty at a time, as each call reads the tables of all modules

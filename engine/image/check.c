@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE ((size_t)(1 * SV_MIB))
+#define PIECE ((size_t)(2 * SV_MIB))
 
 struct check {
 	struct image_reader *r;
@@ -45,13 +45,31 @@ static int unreadable(struct check *c, const char *name, int e)
 	return 0;
 }
 
+/* Past the page cache where the store allows it: half of the CPU time of reading. */
+static int open_direct(int dirfd, const char *name)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	int fd = openat(dirfd, name, flags | O_DIRECT);
+	return fd < 0 && errno == EINVAL ? openat(dirfd, name, flags) : fd;
+}
+
+/* The first read that is refused, often the one behind the end, makes the rest buffered. */
+static ssize_t read_direct(int fd, void *buf, size_t len)
+{
+	ssize_t n = read(fd, buf, len);
+	int flags = n < 0 && errno == EINVAL ? fcntl(fd, F_GETFL) : 0;
+	if (flags <= 0 || !(flags & O_DIRECT))
+		return n;
+	return fcntl(fd, F_SETFL, flags & ~O_DIRECT) < 0 ? -1 : read(fd, buf, len);
+}
+
 /* Digest and size of a file; SV_E_STOPPED, or what image_cannot_tell(); else errors are differences
  * (*readable false). */
 static int digest_file(struct check *c, const char *name, uint8_t sha256[SV_SHA256_LEN],
 		       uint64_t *size, bool *readable)
 {
 	struct stat st;
-	int fd = openat(c->r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_direct(c->r->dirfd, name);
 	bool stopped = false;
 	ssize_t n = 1;
 	int rc = 0;
@@ -64,7 +82,7 @@ static int digest_file(struct check *c, const char *name, uint8_t sha256[SV_SHA2
 	} else {
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 		while (n > 0 && !stopped) {
-			n = read(fd, c->buf, PIECE);
+			n = read_direct(fd, c->buf, PIECE);
 			if (n < 0 && errno == EINTR) {
 				n = 1;
 				continue;
@@ -211,7 +229,7 @@ int image_check_files(struct image_reader *r, enum image_check_what what, image_
 			  .err = err,
 			  .side_only = what == IMAGE_CHECK_SIDE_FILES};
 	c.sha = sv_sha256_create();
-	c.buf = malloc(PIECE);
+	c.buf = aligned_alloc(4096, PIECE);
 	int rc = c.sha && c.buf ? check_all(&c) : SV_E_NOMEM;
 	free(c.buf);
 	sv_sha256_destroy(c.sha);

@@ -162,6 +162,13 @@ bool image_reader_frame_constant(const struct image_reader *r, uint64_t n);
 size_t image_reader_max_stored(const struct image_reader *r);
 int image_reader_read_stored(struct image_reader *r, uint64_t n, void *buf, size_t cap, size_t *len,
 			     struct sv_err *err);
+/* The same through a window of one thread, for frames that are read one after the other. */
+struct volumes_window;
+struct volumes_window *
+image_reader_window(struct image_reader *r); /* NULL = out of memory;
+					      * the caller's, for volumes_window_destroy() */
+int image_reader_next_stored(struct image_reader *r, struct volumes_window *window, uint64_t n,
+			     void *buf, size_t cap, size_t *len, struct sv_err *err);
 /* Decode stored bytes with a codec context of the caller's thread and check the seek table's
  * checksum. SV_E_DIFFERS. */
 int image_reader_decode(struct image_reader *r, struct codec_ctx *ctx, uint64_t n,

@@ -99,8 +99,19 @@ int reader_store_gone(const struct image_reader *r, int rc, struct sv_err *err)
 		       r->path);
 }
 
+struct volumes_window *image_reader_window(struct image_reader *r)
+{
+	return volumes_window_create(r->stream);
+}
+
 int image_reader_read_stored(struct image_reader *r, uint64_t n, void *buf, size_t cap, size_t *len,
 			     struct sv_err *err)
+{
+	return image_reader_next_stored(r, NULL, n, buf, cap, len, err);
+}
+
+int image_reader_next_stored(struct image_reader *r, struct volumes_window *window, uint64_t n,
+			     void *buf, size_t cap, size_t *len, struct sv_err *err)
 {
 	const struct frame_entry *e = n < r->frames.n ? &r->frames.v[n] : NULL;
 	if (!e || !e->payload)
@@ -110,7 +121,8 @@ int image_reader_read_stored(struct image_reader *r, uint64_t n, void *buf, size
 	if (stored > cap)
 		return sv_fail(err, SV_E_RANGE, 0, r->path, "no room for frame %llu",
 			       (unsigned long long)n);
-	int rc = volumes_reader_pread(r->stream, buf, (size_t)stored, e->offset, err);
+	int rc = window ? volumes_window_pread(window, buf, (size_t)stored, e->offset, err)
+			: volumes_reader_pread(r->stream, buf, (size_t)stored, e->offset, err);
 	*len = (size_t)stored;
 	/* a connection that breaks may look like the end of the file, too */
 	if (rc && rc != SV_E_NOMEM)

@@ -141,6 +141,17 @@ void volumes_reader_info(const struct volumes_reader *r, size_t i, struct volume
 int volumes_reader_pread(struct volumes_reader *r, void *buf, size_t len, uint64_t off,
 			 struct sv_err *err);
 
+/*
+ * Reading mostly forwards, in pieces of any size: through a buffer of our own that is filled by
+ * large direct reads. Where such a read fails only the bytes asked for are read, so that one bad
+ * place takes no neighbours along. One thread; the reader must outlive it.
+ */
+struct volumes_window;
+struct volumes_window *volumes_window_create(struct volumes_reader *r); /* NULL = out of memory */
+int volumes_window_pread(struct volumes_window *w, void *buf, size_t len, uint64_t off,
+			 struct sv_err *err);
+void volumes_window_destroy(struct volumes_window *w);
+
 /* Make the next reads come from the medium (of what is synced). */
 void volumes_reader_drop_cache(struct volumes_reader *r);
 

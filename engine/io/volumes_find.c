@@ -96,7 +96,7 @@ static int look_at(const struct volumes_reader *r, size_t i, struct volume_file 
 	char name[VOLUME_NAME_MAX];
 	struct stat st = {.st_mode = S_IFREG};
 	volumes_file_name(r, i, name);
-	*f = (struct volume_file){.fd = -1};
+	*f = (struct volume_file){.io = {.fd = -1, .direct_fd = -1}};
 	f->missing = fstatat(r->dirfd, name, &st, 0) < 0;
 	if (f->missing && errno != ENOENT)
 		return sv_fail(err, io_read_code(errno), errno, name, "cannot look at %s", name);
@@ -113,7 +113,7 @@ static int make_room(struct volumes_reader *r, size_t n, struct sv_err *err)
 		return sv_fail_nomem(err);
 	r->n = n;
 	for (size_t i = 0; i < n; i++)
-		r->f[i].fd = -1;
+		r->f[i].io.fd = r->f[i].io.direct_fd = -1;
 	return 0;
 }
 

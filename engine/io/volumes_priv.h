@@ -21,7 +21,7 @@ struct volume_file {
 	uint64_t start, size; /* what it is of the stream */
 	uint64_t present;     /* bytes the file has: fewer or more when it is damaged */
 	bool missing;
-	int fd;		    /* -1 = closed; under the lock */
+	struct dio io;	    /* closed or open under the lock; stays open while there are users */
 	unsigned int users; /* reads going on; under the lock */
 };
 

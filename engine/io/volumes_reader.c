@@ -83,9 +83,8 @@ static void close_one(struct volumes_reader *r)
 	for (size_t tried = 0; tried < r->n; tried++) {
 		struct volume_file *f = &r->f[r->hand];
 		r->hand = (r->hand + 1) % r->n;
-		if (f->fd >= 0 && f->users == 0) {
-			close(f->fd);
-			f->fd = -1;
+		if (f->io.fd >= 0 && f->users == 0) {
+			dio_close(&f->io);
 			r->n_open--;
 			return;
 		}
@@ -99,9 +98,10 @@ static int open_one(struct volumes_reader *r, size_t i)
 	volumes_file_name(r, i, name);
 	if (r->n_open >= MAX_OPEN)
 		close_one(r);
-	r->f[i].fd = openat(r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (r->f[i].fd < 0)
-		return errno;
+	int e = dio_open(&r->f[i].io, r->dirfd, name, O_RDONLY | O_NONBLOCK);
+	if (e)
+		return e;
+	dio_open_direct(&r->f[i].io, r->dirfd, name, false, DIO_ALIGN);
 	r->n_open++;
 	return 0;
 }
@@ -109,7 +109,7 @@ static int open_one(struct volumes_reader *r, size_t i)
 static int take_file(struct volumes_reader *r, size_t i, struct sv_err *err)
 {
 	pthread_mutex_lock(&r->lock);
-	int e = r->f[i].fd < 0 ? open_one(r, i) : 0;
+	int e = r->f[i].io.fd < 0 ? open_one(r, i) : 0;
 	if (!e)
 		r->f[i].users++;
 	pthread_mutex_unlock(&r->lock);
@@ -152,17 +152,17 @@ static int read_file(struct volumes_reader *r, size_t i, uint8_t *p, size_t len,
 	int rc = take_file(r, i, err);
 	if (rc)
 		return rc;
-	int fd = r->f[i].fd; /* stays open while we are a user */
+	struct dio *io = &r->f[i].io;
 	size_t done = 0;
 	while (!rc && done < len) {
-		ssize_t n = pread(fd, p + done, len - done, (off_t)(off + done));
+		ssize_t n = dio_read_some(io, p + done, len - done, off + done);
 		if (n > 0)
 			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			rc = fail_read(r, i, off + done, n < 0 ? errno : 0, err);
+		else
+			rc = fail_read(r, i, off + done, (int)-n, err);
 	}
 	if (r->read_once)
-		posix_fadvise(fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
+		posix_fadvise(io->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
 	give_file(r, i);
 	return rc;
 }
@@ -232,7 +232,7 @@ void volumes_reader_drop_cache(struct volumes_reader *r)
 	for (size_t i = 0; i < r->n; i++) {
 		if (take_file(r, i, NULL))
 			continue;
-		posix_fadvise(r->f[i].fd, 0, 0, POSIX_FADV_DONTNEED);
+		posix_fadvise(r->f[i].io.fd, 0, 0, POSIX_FADV_DONTNEED);
 		give_file(r, i);
 	}
 }
@@ -242,8 +242,7 @@ void volumes_reader_destroy(struct volumes_reader *r)
 	if (!r)
 		return;
 	for (size_t i = 0; i < r->n; i++)
-		if (r->f[i].fd >= 0)
-			close(r->f[i].fd);
+		dio_close(&r->f[i].io);
 	pthread_mutex_destroy(&r->lock);
 	free(r->f);
 	free(r);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Bytes of a device compared in one go; a multiple of the granule. */
-#define PIECE	       ((size_t)SV_MIB)
+#define PIECE	       ((size_t)(2 * SV_MIB))
 #define PIECE_GRANULES (PIECE / IMAGE_GRANULE)
 
 struct piece {

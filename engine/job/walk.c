@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/walk.h"
 
+#include "engine/io/volumes.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +17,10 @@ struct item {
 	const char *damage;
 };
 
-/* The producer owns next; the rest is constant. */
+/* The producer owns next and window; the rest is constant. */
 struct walk {
 	struct image_reader *reader;
+	struct volumes_window *window;
 	const struct walk_sink *sink;
 	void *arg;
 	uint64_t next;
@@ -78,7 +81,7 @@ static int produce(void *arg, void *p, struct sv_err *err)
 	if (item->constant && !walk->sink->check_constant)
 		return 0;
 	struct sv_err why = {0};
-	int rc = image_reader_read_stored(walk->reader, item->number, item->stored,
+	int rc = image_reader_next_stored(walk->reader, walk->window, item->number, item->stored,
 					  image_reader_max_stored(walk->reader), &item->stored_len,
 					  &why);
 	if (image_cannot_tell(rc)) {
@@ -181,5 +184,9 @@ int walk_frames(struct sv_job *job, struct image_reader *reader, const struct wa
 		void *arg, unsigned int threads, struct sv_err *err)
 {
 	struct walk walk = {.reader = reader, .sink = sink, .arg = arg};
-	return job_pipeline(job, &walk_ops, &walk, threads, err);
+	walk.window = image_reader_window(reader);
+	int rc = walk.window ? job_pipeline(job, &walk_ops, &walk, threads, err)
+			     : sv_fail_nomem(err);
+	volumes_window_destroy(walk.window);
+	return rc;
 }

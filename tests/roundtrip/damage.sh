@@ -62,7 +62,7 @@ for ((skip = reads % 5; skip < reads; skip += 5)); do
 	with_faults "disk.idx:r:0:0:F:$skip" "$SALVOR" verify "$WORK/img" --against "$WORK/out.raw" \
 		>"$WORK/out" 2>"$WORK/err" || rc=$?
 	[ "$rc" -eq 4 ] || fail "verify against a disk that differs says $rc: $(cat "$WORK/err")"
-	cat "$WORK/out" "$WORK/err" | grep -q "bytes $((granule * 65536)) to .*the device differs" ||
+	grep -q "bytes $((granule * 65536)) to .*the device differs" "$WORK/out" "$WORK/err" ||
 		fail "zeros on the device pass for data when the index goes bad after $skip reads: $(cat "$WORK/err")"
 	count=$((count + 1))
 done

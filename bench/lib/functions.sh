@@ -8,13 +8,15 @@
 # STORED with tabs between
 # NAME STORED COMMAND: one measured run; STORED are files (a glob) whose bytes count, or none
 run() {
-	local name=$1 stored=$2 figures
+	local name=$1 stored=$2 figures file bytes=0
 	figures=$("$TOP/bench/measure.py" "$3" 2>log) || {
 		cat log >&2
 		fail "$name"
 	}
-	# shellcheck disable=SC2086 # a glob of volumes
-	printf '%s\t%s\t%s\t%s\n' "$ROUND" "$name" "$figures" "$(cat $stored 2>/dev/null | wc -c)" >>runs.txt
+	for file in $stored; do
+		[ ! -e "$file" ] || bytes=$((bytes + $(stat -c %s "$file")))
+	done
+	printf '%s\t%s\t%s\t%s\n' "$ROUND" "$name" "$figures" "$bytes" >>runs.txt
 }
 
 # LEVEL IMAGE: libzstd alone on the frames of an image, in the same table
@@ -27,7 +29,7 @@ run_libzstd() {
 	note "libzstd compressed $((bytes / MIB)) MiB of frames"
 }
 
-# FILTER BYTES DIR: copy the files that `find FILTER` lists on stdin ("SIZE PATH"), up to a number of bytes
+# BYTES DIR: copy the files listed on stdin as "SIZE PATH", up to a number of bytes
 copy_upto() {
 	LC_ALL=C sort -k 2 | awk -v left="$1" '{
 		left -= $1; if (left < 0) exit; sub(/^[0-9]+ /, ""); print }' | cpio -pdm --quiet "$2" 2>/dev/null || true
@@ -45,8 +47,8 @@ system_files() {
 # suffice, its programs in pieces that zstd has packed
 media_files() {
 	local left
-	find /var/cache/apt/archives /usr /opt -xdev -type f -size +100k -regextype egrep \
-		-regex '.*\.(deb|xz|zst|gz|bz2|jar|whl|zip|png|jpg|webp|mp4|ogg)' -printf '%s %p\n' 2>/dev/null |
+	(find /var/cache/apt/archives /usr /opt -xdev -type f -size +100k -regextype egrep \
+		-regex '.*\.(deb|xz|zst|gz|bz2|jar|whl|zip|png|jpg|webp|mp4|ogg)' -printf '%s %p\n' 2>/dev/null || true) |
 		copy_upto $(($1 * MIB)) "$2"
 	left=$(($1 - $(du -sm "$2" | cut -f 1)))
 	[ "$left" -gt 0 ] || return 0

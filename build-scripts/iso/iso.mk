@@ -21,8 +21,9 @@ $(BUILD)/iso/kernel: iso-config/packages.lock $(ISO_SH)/unpack.sh
 	$(Q)$(ISO_ENV) $(ISO_SH)/fetch.sh
 	$(Q)$(ISO_ENV) $(ISO_SH)/unpack.sh
 
-# the host's programs do not come in: all that has a part in the bytes is below
-ISO_FILES := $(shell find initramfs iso-config bootloader -type f 2>/dev/null) $(wildcard $(ISO_SH)/*.sh)
+# what has a part in the live system, and what in the medium around it
+LIVE_FILES   := $(shell find initramfs -type f) $(addprefix $(ISO_SH)/,lib.sh modules.sh closure.sh mk-root.sh mk-squashfs.sh mk-parts.sh mk-initramfs.sh)
+MEDIUM_FILES := $(shell find bootloader -type f) iso-config/profile.conf $(addprefix $(ISO_SH)/,mk-menu.sh mk-esp.sh mk-iso.sh mk-netboot.sh)
 
 ## iso: the live image, build/salvor-VERSION-amd64.iso (COMP=zstd:3 is larger and quickly made, xz smaller)
 iso: $(ISO)
@@ -35,18 +36,18 @@ $(BUILD)/iso/comp: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMP)' | cmp -s - $@ || echo '$(COMP)' > $@
 
-$(BUILD)/iso/initrd: $(BUILD)/iso/kernel $(BUILD)/iso/comp $(BUILD)/salvor $(MO) $(ISO_FILES)
+$(BUILD)/iso/initrd: $(BUILD)/iso/kernel $(BUILD)/iso/comp $(BUILD)/salvor $(MO) $(LIVE_FILES)
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-root.sh
 	$(Q)$(ISO_ENV) COMP=$(COMP) $(ISO_SH)/mk-squashfs.sh
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-parts.sh
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-initramfs.sh
 
-$(ISO): $(BUILD)/iso/initrd
+$(ISO): $(BUILD)/iso/initrd $(MEDIUM_FILES)
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-esp.sh
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-iso.sh $@
 	@cp $(BUILD)/iso/parts.spdx $(ISO:.iso=.spdx)
 
-$(BUILD)/netboot/SHA256SUMS: $(BUILD)/iso/initrd
+$(BUILD)/netboot/SHA256SUMS: $(BUILD)/iso/initrd $(MEDIUM_FILES)
 	$(Q)$(ISO_ENV) $(ISO_SH)/mk-netboot.sh
 
 ## iso-sizes: what the bytes of the live image are spent on

@@ -30,4 +30,3 @@ END
 (cd "$out" && find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum) >"$ISO_DIR/sums"
 mv "$ISO_DIR/sums" "$out/SHA256SUMS"
 chmod -R u=rwX,go=rX "$out"
-same_times "$out"

@@ -31,7 +31,7 @@ CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/obj/%.o) $(if $(CLI_SRC),$(BUILD)/obj/gen/h
 TUI_OBJ    := $(TUI_SRC:%.c=$(BUILD)/obj/%.o)
 PO_SRC     := $(sort $(wildcard po/*.po))
 MO         := $(PO_SRC:po/%.po=$(BUILD)/locale/%/LC_MESSAGES/salvor.mo)
-MAN        := $(patsubst docs/man/%.txt,$(BUILD)/man/salvor-%.1,$(filter-out docs/man/salvor.txt,$(MAN_SRC))) $(BUILD)/man/salvor.1
+MAN        := $(patsubst docs/man/%.txt,$(BUILD)/man/salvor-%.1,$(filter-out docs/man/salvor.txt,$(MAN_SRC))) $(BUILD)/man/salvor.1 $(BUILD)/man/salvor-boot.7
 TLIB_OBJ   := $(TLIB_SRC:%.c=$(BUILD)/obj/%.o)
 TESTS      := $(TEST_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
@@ -40,6 +40,7 @@ FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 LINT_TESTS := $(sort $(wildcard tests/check-*.sh))
 ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh tests/roundtrip/dirty-ext4.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
 SCREENS    := $(sort $(wildcard tests/screens/*.sh))
+INITRAMFS  := $(filter-out tests/initramfs/lib.sh,$(sort $(wildcard tests/initramfs/*.sh)))
 MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 swap
 MATRIX     := $(if $(wildcard tests/roundtrip/matrix.sh),$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),"tests/roundtrip/matrix.sh $t $s $f"))))
 RUN        := BUILD=$(BUILD) tests/run.sh
@@ -117,6 +118,11 @@ $(BUILD)/man/salvor-%.1: docs/man/%.txt $(MAN_PARTS)
 	@mkdir -p $(@D)
 	$(Q)build-scripts/mk-man.sh man $< $(VERSION) $(DATE) > $@
 
+# pages that are no verb have no --help
+$(BUILD)/man/salvor-%.7: docs/man7/%.txt build-scripts/mk-man.sh
+	@mkdir -p $(@D)
+	$(Q)build-scripts/mk-man.sh man $< $(VERSION) $(DATE) 7 > $@
+
 $(BUILD)/man/salvor.1: docs/man/salvor.txt $(MAN_PARTS)
 	@mkdir -p $(@D)
 	$(Q)build-scripts/mk-man.sh man $< $(VERSION) $(DATE) > $@
@@ -159,7 +165,7 @@ check: deps
 
 # a make of its own, so that it sees the packages that were just installed
 check-all: all fuzzers-built guest iso
-	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(BOOT_SHORT) $(TESTS) tests/fuzz/short.sh $(ROUNDTRIP) $(SCREENS) $(MATRIX)
+	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(BOOT_SHORT) $(TESTS) tests/fuzz/short.sh $(INITRAMFS) $(ROUNDTRIP) $(SCREENS) $(MATRIX)
 
 ## check-unit: the unit tests
 check-unit: all
@@ -174,6 +180,10 @@ check-roundtrip: all
 ## check-screens: the interface, driven key by key in a terminal
 check-screens: all
 	$(Q)$(RUN) $(SCREENS)
+
+## check-initramfs: the scripts of the live system, in a fake root, under dash and busybox sh
+check-initramfs: all
+	$(Q)$(RUN) $(INITRAMFS)
 
 ## check-matrix: {gpt, msdos, none} x {512, 4096} x every filesystem x {empty, full, fragmented}
 check-matrix: all

@@ -19,6 +19,9 @@ install -D -m 755 "$build/salvor" "$root/bin/salvor"
 for page in docs/man/*.1 "$build"/man/*.1; do
 	[ ! -e "$page" ] || install -D -m 644 "$page" "$root/share/man/man1/${page##*/}"
 done
+for page in "$build"/man/*.7; do
+	[ ! -e "$page" ] || install -D -m 644 "$page" "$root/share/man/man7/${page##*/}"
+done
 for mo in "$build"/locale/*/LC_MESSAGES/salvor.mo; do
 	[ ! -e "$mo" ] || install -D -m 644 "$mo" "$root/share/${mo#"$build"/}"
 done

@@ -2,8 +2,8 @@
 # mk-man.sh - the manual in docs/man as man pages, and as the strings behind --help
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# usage: mk-man.sh man TEXT VERSION DATE    the man page of one text, on stdout
-#        mk-man.sh c TEXT...                a C file with all texts, on stdout
+# usage: mk-man.sh man TEXT VERSION DATE [SECTION]   the man page of one text, on stdout
+#        mk-man.sh c TEXT...                         a C file with all texts, on stdout
 #
 # The texts are what --help prints. Headings stand at the margin, all else is indented by four. A
 # line of four blanks with lines of eight below is a term with its description; a line that starts
@@ -33,7 +33,7 @@ print_man() {
 	local name
 	name=$(text_name "$1")
 	[ "$name" = salvor ] || name=salvor-$name
-	expand_text "$1" | awk -v name="$name" -v version="$2" -v date="$3" '
+	expand_text "$1" | awk -v name="$name" -v version="$2" -v date="$3" -v section_no="${4:-1}" '
 	function escape(s) {
 		gsub(/\\/, "\\e", s)
 		gsub(/-/, "\\-", s)
@@ -49,7 +49,7 @@ print_man() {
 	}
 	BEGIN {
 		print ".\\\" made from docs/man by build-scripts/mk-man.sh"
-		printf ".TH %s 1 \"%s\" \"Salvor %s\" \"Salvor\"\n", toupper(escape(name)), date, version
+		printf ".TH %s %s \"%s\" \"Salvor %s\" \"Salvor\"\n", toupper(escape(name)), section_no, date, version
 	}
 	{ line[NR] = $0 }
 	END {

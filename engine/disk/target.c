@@ -249,6 +249,21 @@ static bool flag_put_back(struct flag_off *f)
 	return stayed;
 }
 
+/*
+ * On the live system salvor.nowrite locks every disk with the same flag, and leaves this file: then
+ * no flag is ours to clear.
+ */
+static int check_lock(const char *root, const struct disk *d, struct sv_err *err)
+{
+	char path[SYSFS_PATH];
+	snprintf(path, sizeof(path), "%s/run/salvor/nowrite", root);
+	if (!d->read_only || access(path, F_OK))
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, d->path,
+		       "%s is locked against writing (salvor.nowrite); blockdev --setrw unlocks it",
+		       d->path);
+}
+
 /* Does it stay read-only without the kernel's soft flag? A partition is read-only with its disk. */
 static int check_writable(const char *root, const struct disk *d, struct sv_err *err)
 {
@@ -275,6 +290,8 @@ int disk_check_target(const char *root, const struct disk *target, const struct 
 	int rc = still_the_same(root, target, &now, err);
 	if (!rc)
 		rc = check_rules(root, &now, source, store_kname, err);
+	if (!rc)
+		rc = check_lock(root, &now, err);
 	if (!rc)
 		rc = check_writable(root, &now, err);
 	if (!rc && confirm && !disk_confirm_matches(&now, confirm)) {
@@ -341,6 +358,8 @@ int disk_open_target(const char *root, const struct disk_identity *identity,
 	if (!rc && memcmp(again.head_tail, identity->head_tail, sizeof(again.head_tail)))
 		rc = sv_fail(err, SV_E_REFUSED, 0, now.path,
 			     "%s has other content than when it was chosen", now.path);
+	if (!rc)
+		rc = check_lock(root, &now, err);
 	if (!rc)
 		rc = clear_read_only(root, &now, err);
 	real_path(root, &now, path, sizeof(path));

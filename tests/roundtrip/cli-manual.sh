@@ -60,7 +60,7 @@ note 'man pages'
 for verb in "${all[@]}"; do
 	[ -s "$man/salvor-$verb.1" ] || fail "no man page of $verb"
 done
-mandoc -T lint -W warning "$man"/*.1 || fail 'mandoc finds fault'
+mandoc -T lint -W warning "$man"/*.[17] || fail 'mandoc finds fault'
 mandoc -T utf8 "$man/salvor-save.1" | col -b >"$WORK/page"
 # layout is the formatter's, so compare words: what --help says is what the page says
 words() { tr -s '[:space:]' '\n' | grep -v '^$'; }

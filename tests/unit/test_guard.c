@@ -378,6 +378,27 @@ static void write_protection(void **state)
 	close(l.fd);
 }
 
+/* what salvor.nowrite of the live system locked stays locked */
+static void locked_disks(void **state)
+{
+	(void)state;
+	struct loop l = loop_new();
+	struct disk_identity id;
+	struct sv_err err;
+	assert_int_equal(target(&l, &id, &err), 0);
+	set_flag(&l, 1);
+	close(open("/run/salvor/nowrite", O_WRONLY | O_CREAT, 0644));
+	assert_int_equal(reopen(&id), SV_E_REFUSED);
+	assert_int_equal(target(&l, &id, &err), SV_E_REFUSED);
+	assert_non_null(strstr(err.text, "salvor.nowrite"));
+	assert_true(flag_of(&l));
+	set_flag(&l, 0); /* as blockdev --setrw does */
+	assert_int_equal(target(&l, &id, &err), 0);
+	assert_int_equal(reopen(&id), 0);
+	assert_int_equal(unlink("/run/salvor/nowrite"), 0);
+	close(l.fd);
+}
+
 static void boot_medium(void **state)
 {
 	(void)state;
@@ -518,6 +539,7 @@ int main(void)
 		cmocka_unit_test(content_changed),
 		cmocka_unit_test(disk_swapped),
 		cmocka_unit_test(write_protection),
+		cmocka_unit_test(locked_disks),
 		cmocka_unit_test(boot_medium),
 		cmocka_unit_test(flag_comes_back),
 		cmocka_unit_test(killed_reader),

@@ -10,14 +10,25 @@ console() {
 	done
 	exec <>"$root/dev/$1" >&0 2>&1
 	set_terminal "$1"
-	if [ "$(param ui)" != shell ]; then
-		wait_for_devices
-		[ -z "$(param check)" ] || wait_for_check
-		welcome_page
-	fi
+	# shellcheck source=/dev/null
+	. "$run/environment"
 	cd "$root/root" || return
-	bash -l
+	run_session
 	after_session
+}
+
+# the interface looks for disks by itself. Where it cannot run (its end is not 0) the page with a shell is left
+run_session() {
+	[ -z "$(param check)" ] || {
+		wait_for_devices
+		wait_for_check
+	}
+	if [ "$(param ui)" != shell ] && salvor; then
+		[ "$(param after)" = shell ] || return 0
+	fi
+	wait_for_devices
+	welcome_page
+	bash -l
 }
 
 # TTY: its kind for the programs, and its size where the line cannot tell
@@ -32,7 +43,7 @@ set_terminal() {
 		;;
 	esac
 	export TERM HOME=/root USER=root LOGNAME=root SHELL=/bin/bash
-	[ "$(param ui)" != plain ] || export NO_COLOR=1
+	[ "$(param ui)" != plain ] || export SALVOR_UI=plain NO_COLOR=1
 }
 
 # disks appear seconds after the start: who sees an empty list believes that they are gone
@@ -54,6 +65,7 @@ welcome_page() {
 		  Nothing on your disks has been changed. Nothing will be, unless you type a
 		  command that says so and confirm it.
 
+		    salvor                         the pages that lead through all of it
 		    salvor disks                   list the disks of this computer
 		    salvor map DISK                look what is on one
 		    salvor save DISK FOLDER        save a disk into an image
@@ -79,7 +91,7 @@ status_lines() {
 	printf '\n  Network: %s\n' "$(addresses | awk '{ text = text sep $0; sep = ", " } END { print text ? text : "no address yet" }')"
 	[ ! -s "$run/ssh.fingerprint" ] || printf '  SSH server is on, its key: %s\n' "$(cat "$run/ssh.fingerprint")"
 	[ ! -s "$run/medium/result" ] || sed 's/^/  /' "$run/medium/result"
-	[ -z "$(param nowrite)" ] || printf '  All disks are locked against writing (salvor.nowrite).\n'
+	! nowrite || printf '  All disks are locked against writing (salvor.nowrite).\n'
 	[ ! -s "$run/notes" ] || sed 's/^/  Note: /' "$run/notes"
 }
 

@@ -40,16 +40,22 @@ coldplug() {
 # DISK: with salvor.nowrite the kernel refuses writes to it and its partitions: a guard, not a wall.
 # Disks in memory (loop, ram, zram) stay as they are
 guard_disk() {
-	[ -n "$(param nowrite)" ] || return 0
+	nowrite || return 0
 	case $1 in
 	loop* | ram* | zram*) ;;
 	*) blockdev --setro "$root/dev/$1" ;;
 	esac
 }
 
-guard_disks() {
+# DISK: one that appeared
+new_disk() {
+	guard_disk "$1"
+	see_medium "$1"
+}
+
+all_disks() {
 	for disk in "$root"/sys/block/*; do
-		[ ! -e "$disk" ] || guard_disk "${disk##*/}"
+		[ ! -e "$disk" ] || new_disk "${disk##*/}"
 	done
 }
 
@@ -58,9 +64,9 @@ follow_devices() {
 	: >"$run/aliases"
 	coldplug
 	uevent /usr/lib/salvor/hotplug.sh &
-	sleep 1
+	sleep 0.3
 	coldplug
-	guard_disks
+	all_disks
 	start_network
 	set_keymap
 	set_font

@@ -13,14 +13,14 @@ root=${SV_ROOT:-}
 lib=$root/usr/lib/salvor
 # shellcheck disable=SC2034 # for the parts
 run=$root/run/salvor
-for part in page params locale devices net; do
+for part in page params locale medium devices net; do
 	# shellcheck source=/dev/null
 	. "$lib/$part.sh"
 done
 
 [ -z "${MODALIAS:-}" ] || modprobe -abq -- "$MODALIAS"
 case $SUBSYSTEM in
-block) [ "${DEVTYPE:-}" != disk ] || guard_disk "$DEVNAME" ;;
+block) [ "${DEVTYPE:-}" != disk ] || new_disk "$DEVNAME" ;;
 net) interface_up "$INTERFACE" ;;
 graphics) set_font ;;
 esac

@@ -6,7 +6,8 @@
 # what every session gets; the clock of the machine is never set, only shown in another zone
 set_locale() {
 	{
-		echo 'export LANG=C.UTF-8'
+		# SALVOR_LIVE: the interface may turn this machine off
+		echo 'export LANG=C.UTF-8 SALVOR_LIVE=1'
 		lang=$(param lang)
 		[ -z "$lang" ] || echo "export LANGUAGE=$lang"
 	} >"$run/environment"

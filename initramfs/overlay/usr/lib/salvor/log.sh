@@ -22,7 +22,7 @@ keep_log() {
 
 # LABEL: wait for the partition, then copy the log there from time to time
 log_to_label() {
-	[ -z "$(param nowrite)" ] || {
+	! nowrite || {
 		note "salvor.log=$1: not with salvor.nowrite, the log stays in memory."
 		return
 	}

@@ -1,13 +1,23 @@
 #!/bin/sh
-# medium.sh - salvor.check=ID: is the medium that was started from whole? Its files against its list of checksums
+# medium.sh - the stick or disc this system came from: never a target, and checked when salvor.check=ID asks for it
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # ID is a file in the folder .disk of that medium. Only a medium with our volume label is mounted, read-only.
 : "${root?}" "${run?}"
 
-# NODE: is it an ISO 9660 filesystem with our label? Asked of the bytes, without mounting
+# NODE: is it an ISO 9660 filesystem with our label? Asked of the bytes, without mounting; a disk that does not
+# answer must not hold the others up
 is_ours() {
-	[ "$(dd if="$root/dev/$1" bs=2048 skip=16 count=1 2>/dev/null | head -c 72 | tr -dc A-Z0-9)" = CD001SALVOR ]
+	[ "$(timeout 20 dd if="$root/dev/$1" bs=2048 skip=16 count=1 2>/dev/null | head -c 72 | tr -dc A-Z0-9)" = CD001SALVOR ]
+}
+
+# DISK: if it is the medium, its name goes where the engine looks for what must not be overwritten
+see_medium() {
+	[ ! -e "$run/boot-medium" ] || return 0
+	case $1 in
+	loop* | ram* | zram* | fd*) ;;
+	*) ! is_ours "$1" || printf '%s\n' "$1" >"$run/boot-medium" ;;
+	esac
 }
 
 # ID: mount the medium on $run/medium/mnt
@@ -59,4 +69,7 @@ wait_for_check() {
 	until [ -s "$run/medium/result" ]; do
 		sleep 1
 	done
+	# the interface is about to cover it
+	sed 's/^/  /' "$run/medium/result"
+	sleep 5
 }

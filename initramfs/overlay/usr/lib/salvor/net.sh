@@ -37,7 +37,7 @@ fixed_address() {
 		return
 	}
 	[ -z "$gateway" ] || ip route add default via "$gateway" dev "$1"
-	[ -z "$dns" ] || printf 'nameserver %s\n' "$dns" >"$root/etc/resolv.conf"
+	[ -z "$dns" ] || printf 'nameserver %s\n' "$dns" >"$run/resolv.conf"
 }
 
 # every interface that is there

@@ -9,7 +9,7 @@
 # FILE: the words of a command line, one a line. Double quotes keep blanks together; control characters go
 cmdline_words() {
 	LC_ALL=C awk '
-	{ text = text $0 " " }
+	{ text = text sep $0; sep = " " }
 	END {
 		gsub(/[\001-\037\177]/, " ", text)
 		for (i = 1; i <= length(text); i++) {
@@ -69,14 +69,20 @@ made_of() {
 	return 1
 }
 
-# VALUE: yes or no, as it is written behind a switch
-switch_on() {
-	case $2 in
-	'' | 1 | yes | on | true) keep_param "$1" 1 ;;
-	0 | no | off | false) ;;
-	*) note "$(shown "$1" "$2") is not known. Known are: yes, no." && keep_param "$1" 1 ;;
+# VALUE: yes or no. Who mistypes a wish for locked disks gets them locked
+nowrite_param() {
+	case $1 in
+	0 | no | off | false) keep_param nowrite 0 ;;
+	*) keep_param nowrite 1 ;;
+	esac
+	case $1 in
+	'' | 0 | 1 | yes | no | on | off | true | false) ;;
+	*) note "$(shown nowrite "$1") is not known. Known are: yes, no. The disks are locked." ;;
 	esac
 }
+
+# are writes to disks forbidden?
+nowrite() { [ "$(param nowrite)" = 1 ]; }
 
 # KEY: an OpenSSH public key, with commas instead of its blanks or not, or its base64 alone
 ssh_param() {
@@ -95,7 +101,7 @@ take_param() {
 	case $1 in
 	ui) one_of ui "$2" tui plain shell ;;
 	after) one_of after "$2" poweroff reboot shell none ;;
-	nowrite) switch_on nowrite "$2" ;;
+	nowrite) nowrite_param "$2" ;;
 	lang) ! made_of lang "$2" 'A-Za-z0-9_.@-' || keep_param lang "$2" ;;
 	keymap) ! made_of keymap "$2" 'A-Za-z0-9_.-' || keep_param keymap "$2" ;;
 	font) ! made_of font "$2" 'A-Za-z0-9_.-' || keep_param font "$2" ;;
@@ -121,4 +127,6 @@ read_params() {
 		brltty=* | speakup.synth=* | ip=*) note "${word%%=*}= is not supported yet." ;;
 		esac
 	done
+	# for salvor itself, which takes the kernel's flag off a disk that it may write to
+	! nowrite || : >"$run/nowrite"
 }

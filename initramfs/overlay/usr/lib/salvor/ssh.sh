@@ -11,7 +11,7 @@ start_ssh() {
 	param_all ssh >"$root/root/.ssh/authorized_keys"
 	chmod 600 "$root/root/.ssh/authorized_keys"
 	host_key=$root/etc/dropbear/dropbear_ed25519_host_key
-	dropbearkey -t ed25519 -f "$host_key" | sed -n 's/^Fingerprint: //p' >"$run/ssh.fingerprint"
+	dropbearkey -t ed25519 -f "$host_key" 2>/dev/null | sed -n 's/^Fingerprint: //p' >"$run/ssh.fingerprint"
 	# -s: no passwords, -j -k: no tunnels
 	dropbear -s -j -k -r "$host_key" -p 22 -P "$run/dropbear.pid"
 }

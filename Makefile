@@ -197,7 +197,7 @@ check-kills: all
 check-faults: all
 	$(Q)TEST_TIMEOUT=14400 $(RUN) 'tests/roundtrip/faults.sh full'
 
-## check-dirty: copies of a mounted ext4, restored and replayed: no fsync'ed file lost
+## check-dirty: copies of a mounted ext4, restored and replayed: no fsync'ed file lost; beside partclone
 check-dirty: all
 	$(Q)$(RUN) tests/roundtrip/dirty-ext4.sh
 

@@ -113,8 +113,8 @@ struct ext_group {
 /* Read and judge the superblock and the MMP block. Sets fs->dirty. */
 int ext_super_read(struct ext_fs *fs);
 
-/* Judge a copy, found in the journal, of the block that holds the superblock: one that would make
- * the filesystem larger or lay it out anew is whole. */
+/* Judge a copy, found in the journal, of the block that holds the superblock: one that would lay
+ * the filesystem out anew, or make it larger than the volume, is whole. */
 int ext_super_check_copy(struct ext_fs *fs, const uint8_t *copy);
 
 /* ---- ext_groups.c ---- */
@@ -125,6 +125,9 @@ uint64_t ext_group_blocks(const struct ext_fs *fs, uint64_t group);
 
 /* Where the i-th block of group descriptors lies (the primary copy). */
 uint64_t ext_gdt_block(const struct ext_fs *fs, uint64_t i);
+
+/* Blocks of group descriptors if the filesystem grew to the end of the volume. */
+uint64_t ext_gdt_blocks_grown(const struct ext_fs *fs);
 
 /* Read a group's descriptor from its place on the volume. */
 int ext_group_load(struct ext_fs *fs, uint64_t group, struct ext_group *desc);

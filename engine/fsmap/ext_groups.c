@@ -348,23 +348,51 @@ int ext_groups_map(struct ext_fs *fs)
 	return ret;
 }
 
-int ext_gdt_check_copy(struct ext_fs *fs, uint64_t i, const uint8_t *copy)
+uint64_t ext_gdt_blocks_grown(const struct ext_fs *fs)
+{
+	uint64_t blocks = SV_MAX(fsmap_size(fs->r) / fs->block_size, fs->blocks) - fs->first_block;
+	uint64_t groups = blocks / fs->blocks_per_group + 1;
+	return groups / fs->descs_per_block + 1;
+}
+
+/* A group that is added: whatever of its tables lies among the old groups will be used. What lies
+ * behind them was no part of the filesystem, and all of that is read. */
+static int mark_grown(struct ext_fs *fs, const uint8_t *copy)
+{
+	const struct {
+		uint64_t block, count;
+	} tables[] = {{join(fs, copy, GD_BLOCK_BITMAP_LO, GD_BLOCK_BITMAP_HI), 1},
+		      {join(fs, copy, GD_INODE_BITMAP_LO, GD_INODE_BITMAP_HI), 1},
+		      {join(fs, copy, GD_INODE_TABLE_LO, GD_INODE_TABLE_HI), fs->itable_blocks}};
+	int ret = 0;
+	for (size_t i = 0; !ret && i < SV_ARRAY(tables); i++)
+		if (tables[i].block < fs->blocks)
+			ret = ext_mark_used(fs, tables[i].block, tables[i].count);
+	return ret;
+}
+
+static int check_old(struct ext_fs *fs, uint64_t group, const uint8_t *copy)
 {
 	struct ext_group ours, theirs;
+	int ret = ext_group_load(fs, group, &ours);
+	if (!ret)
+		ret = parse(fs, group, copy, &theirs);
+	if (!ret &&
+	    (ours.block_bitmap != theirs.block_bitmap || ours.inode_bitmap != theirs.inode_bitmap ||
+	     ours.inode_table != theirs.inode_table))
+		ret = fsmap_whole(fs->r, "its journal moves the tables of group %" PRIu64, group);
+	return ret;
+}
+
+int ext_gdt_check_copy(struct ext_fs *fs, uint64_t i, const uint8_t *copy)
+{
 	uint64_t first = i * fs->descs_per_block;
-	uint64_t end = SV_MIN(first + fs->descs_per_block, fs->groups);
 	int ret = 0;
-	for (uint64_t g = first; !ret && g < end; g++, copy += fs->desc_size) {
+	for (uint64_t g = first; !ret && g < first + fs->descs_per_block;
+	     g++, copy += fs->desc_size) {
 		if (!desc_csum_ok(fs, g, copy))
-			continue; /* of a log that has been overwritten since */
-		ret = ext_group_load(fs, g, &ours);
-		if (!ret)
-			ret = parse(fs, g, copy, &theirs);
-		if (!ret && (ours.block_bitmap != theirs.block_bitmap ||
-			     ours.inode_bitmap != theirs.inode_bitmap ||
-			     ours.inode_table != theirs.inode_table))
-			ret = fsmap_whole(fs->r, "its journal moves the tables of group %" PRIu64,
-					  g);
+			continue; /* of a log that has been overwritten since, or no group */
+		ret = g < fs->groups ? check_old(fs, g, copy) : mark_grown(fs, copy);
 	}
 	return ret;
 }

@@ -23,8 +23,10 @@ enum {
 static int add_tag(struct ext_fs *fs, const struct ext_tag *tag)
 {
 	struct ext_log *log = &fs->log;
-	if (tag->block >= fs->blocks)
+	if (tag->block >= fsmap_size(fs->r) / fs->block_size)
 		return fsmap_whole(fs->r, "its journal writes outside the filesystem");
+	if (tag->block >= fs->blocks)
+		return 0; /* it grows: nothing is free there yet */
 	if (log->n == log->cap) {
 		size_t cap = log->cap ? log->cap * 2 : 1024;
 		if (cap > MAX_TAGS)
@@ -180,7 +182,7 @@ static int check_layout(struct ext_fs *fs)
 	if (!copy)
 		return SV_E_NOMEM;
 	int ret = check_copies(fs, fs->block_size == 1024, copy, 0, check_super);
-	for (uint64_t i = 0; !ret && i < fs->gdt_blocks; i++)
+	for (uint64_t i = 0, n = ext_gdt_blocks_grown(fs); !ret && i < n; i++)
 		ret = check_copies(fs, ext_gdt_block(fs, i), copy, i, ext_gdt_check_copy);
 	free(copy);
 	return ret;

@@ -280,7 +280,7 @@ int ext_super_check_copy(struct ext_fs *fs, const uint8_t *copy)
 	uint64_t blocks = get_le32(copy + SB_BLOCKS_LO);
 	if (fs->incompat & EXT_INCOMPAT_64BIT)
 		blocks |= (uint64_t)get_le32(copy + SB_BLOCKS_HI) << 32;
-	if (blocks > fs->blocks || !same_layout(fs, copy))
+	if (blocks > fsmap_size(fs->r) / fs->block_size || !same_layout(fs, copy))
 		return fsmap_whole(fs->r,
 				   "it was not shut down cleanly and its journal changes its "
 				   "layout");

@@ -5,11 +5,14 @@
 # A mounted filesystem is copied in full flight. Only the ranges of the map go onto a file full of
 # 0xA5; replaying the journal there, by e2fsck and by the kernel, must give what it gives on the full
 # copy, and every file that was fsync'ed.
+# The same copies go through partclone; what each brought back stands in a table at the end.
 # usage: dirty-ext4.sh [NAME]: only the variants whose name begins so
+#        dirty-ext4.sh short: a choice of them, without partclone
 set -eu -o pipefail
 only=${1:-}
+short=('fast commits' 'bigalloc' 'ext4, 1 KiB' 'log of version 2' 'resized')
 . "$(dirname "$0")/../lib/functions.sh"
-requires blockdev mke2fs e2fsck dumpe2fs python3
+requires jq blockdev mke2fs e2fsck dumpe2fs python3
 requires_loop
 grep -qw ext4 /proc/filesystems || skip 'this kernel has no ext4'
 
@@ -33,6 +36,9 @@ mnt=$WORK/mnt RAM=$WORK/ram
 mkdir "$mnt" "$RAM"
 # hundreds of fsyncs: not on this machine's disk
 mount -t tmpfs -o size=300M tmpfs "$RAM"
+
+# what the table shows
+rows=()
 
 # IMAGE OPTIONS: mount through a loop device, whose path goes to $LOOP; false when the kernel refuses
 mount_image() {
@@ -100,14 +106,64 @@ raw_used() {
 		/^  [0-9]+ free (blocks|clusters),/ { n += $1 } END { print size - n * unit }'
 }
 
+# "intact N of M" of the fsync'ed files on an image, replayed by the kernel, and what e2fsck finds afterwards
+brought_back() {
+	local rc=0
+	if ! files_of "$1" commit=600 "$WORK/ok.back" 2>/dev/null; then
+		echo 'does not mount'
+		return
+	fi
+	e2fsck -fn "$1" >/dev/null 2>&1 || rc=$?
+	echo "$(wc -l <"$WORK/ok.back") of $(wc -l <"$WORK/sums") files, e2fsck $rc"
+}
+
+# DIRTY OPTION: through partclone and onto 0xA5; its exit code and what came back
+through_partclone() {
+	local rc=0 out=$RAM/pc.img
+	rm -f "$out" "$RAM/part.img"
+	timeout 60 partclone.extfs -q -c -s "$1" -o "$out" -L "$WORK/pc.log" ${2:+"$2"} >/dev/null 2>&1 </dev/null || rc=$?
+	if [ "$rc" -ne 0 ]; then
+		echo "exit $rc"
+		return
+	fi
+	poison "$RAM/part.img" "$size"
+	timeout 60 partclone.restore -q -C -s "$out" -O "$RAM/part.img" -L "$WORK/pc.log" >/dev/null 2>&1 </dev/null || rc=$?
+	rm -f "$out"
+	echo "exit 0, restore $rc: $(brought_back "$RAM/part.img")"
+}
+
+# NAME DIRTY: a row of the table
+add_row() {
+	local name=$1 dirty=$2 state used mine theirs
+	[ "$only" != short ] && command -v partclone.extfs >/dev/null || return 0
+	state=$(salvor map --json "$dirty" | jq -r '.partitions[0].state')
+	used=$(awk '{ n += $2 } END { print n }' "$WORK/extents")
+	# a real save and restore, not only the map
+	rm -rf -- "${RAM:?}/img"
+	rc=0
+	salvor save "$dirty" "$RAM/img" --preset fast >/dev/null 2>&1 || rc=$?
+	poison "$RAM/part.img" "$size"
+	[ "$rc" -ne 0 ] || salvor restore "$RAM/img" "$RAM/part.img" --confirm-erase "$size" >/dev/null 2>&1 || rc=$?
+	rm -rf -- "${RAM:?}/img"
+	[ "$rc" -eq 0 ] || fail "save and restore of a dirty volume end with $rc"
+	mine=$(brought_back "$RAM/part.img")
+	[[ $mine == "$(wc -l <"$WORK/sums") of "*' files, e2fsck 0' ]] || [[ $name == *'fast commits'* ]] ||
+		fail "salvor brought back $mine"
+	theirs=$(through_partclone "$dirty" '')
+	[[ $theirs == 'exit 0'* ]] || theirs+="; -I: $(through_partclone "$dirty" -I)"
+	rows+=("$name | salvor: exit 0, $state, $((used / 1024)) of $((size / 1024)) KiB read, $mine | partclone: $theirs")
+	note "${rows[-1]}"
+	rm -f "$RAM/part.img"
+}
+
 # more than is used on its place already, and yet not the whole volume
 check_map() {
 	local used raw
 	used=$(awk '{ n += $2 } END { print n }' "$WORK/extents")
 	raw=$(raw_used "$1" || true)
 	note "raw $raw, map $used of $size bytes"
-	[ "$used" -lt "$size" ] || fail 'the volume was taken whole'
-	[ "$used" -gt "$((raw + MIB))" ] || fail 'the journal added nothing: the test is blunt'
+	[ "$used" -lt "$size" ] || fail "the volume was taken whole: $(salvor map --json "$RAM/dirty.img" | jq -r ".partitions[0].reason")"
+	[ "$used" -gt "$((raw + MIB / 2))" ] || fail 'the journal added nothing: the test is blunt'
 }
 
 # IMAGE: e2fsck replays and repairs; its words and the files afterwards
@@ -149,10 +205,37 @@ check_fast_commits() {
 	[ "$n" -gt 0 ] || fail 'no fast commits: the test is blunt'
 }
 
+# NAME: is this variant asked for?
+wanted() {
+	local one
+	if [ "$only" != short ]; then
+		[[ $1 == "$only"* ]]
+		return
+	fi
+	for one in "${short[@]}"; do [[ $1 != "$one"* ]] || return 0; done
+	return 1
+}
+
+# NAME DIRTY MKFS-OPTIONS: the ranges of the map replay to what the full copy does
+check_dirty() {
+	local name=$1 dirty=$2
+	copy_used "$dirty" "$RAM/part.img"
+	check_map "$dirty"
+	cp --sparse=always "$dirty" "$RAM/full.img"
+	replay "$RAM/full.img" >"$WORK/fsck.full"
+	replay "$RAM/part.img" >"$WORK/fsck.part"
+	diff "$WORK/fsck.full" "$WORK/fsck.part" || fail 'e2fsck says something else than of the full copy'
+	check_files e2fsck "$3" ro "$RAM/full.img" "$RAM/part.img"
+
+	add_row "$name" "$dirty"
+	copy_used "$dirty" "$RAM/part.img"
+	check_files kernel "$3" commit=600 "$dirty" "$RAM/part.img"
+}
+
 # NAME MKFS-OPTIONS MOUNT-OPTIONS
 variant() {
 	local name=$1 dirty=$RAM/dirty.img
-	[[ $name == "$only"* ]] || return 0
+	wanted "$name" || return 0
 	note "$name"
 	rm -f "$RAM"/*.img "$WORK/sums"
 	truncate -s "$size" "$RAM/live.img"
@@ -172,20 +255,50 @@ variant() {
 	umount_image
 	dumpe2fs -h "$dirty" 2>/dev/null | grep -q needs_recovery || fail 'the copy is not dirty'
 
-	copy_used "$dirty" "$RAM/part.img"
-	check_map "$dirty"
-	cp --sparse=always "$dirty" "$RAM/full.img"
-	replay "$RAM/full.img" >"$WORK/fsck.full"
-	replay "$RAM/part.img" >"$WORK/fsck.part"
-	diff "$WORK/fsck.full" "$WORK/fsck.part" || fail 'e2fsck says something else than of the full copy'
-	check_files e2fsck "$2" ro "$RAM/full.img" "$RAM/part.img"
+	check_dirty "$name" "$dirty" "$2"
+}
 
-	copy_used "$dirty" "$RAM/part.img"
-	check_files kernel "$2" commit=600 "$dirty" "$RAM/part.img"
+# FILE N: which blocks of the image FILE the files in its folder N take
+data_blocks() {
+	debugfs -R "ls -p $2" "$1" 2>/dev/null | awk -F/ '$6 ~ /^[0-9]+$/ { print $6 }' |
+		while read -r name; do echo "blocks $2/$name"; done >"$WORK/blocks.cmd"
+	debugfs -f "$WORK/blocks.cmd" "$1" 2>/dev/null | grep -v '^debugfs' | tr ' ' '\n' | grep -E '^[0-9]+$' || true
+}
+
+# NAME MKFS-OPTIONS JOURNAL-OPEN GROWN: what this kernel does not leave in a log itself. The change from one state to
+# the next is put into the log block by block, but for what files hold, which is written on its place as with
+# data=ordered. With GROWN the filesystem grows from that size in between.
+written_log() {
+	local name=$1 before=$RAM/before.img after=$RAM/after.img dirty=$RAM/dirty.img
+	wanted "$name" || return 0
+	note "$name"
+	rm -f "$RAM"/*.img "$WORK/sums"
+	truncate -s "$size" "$before"
+	# shellcheck disable=SC2086 # a list of options
+	mke2fs -q -F -E lazy_itable_init=1 $2 "$before" $4 || fail "mke2fs $2"
+	mount_image "$before" data=ordered || fail "cannot mount $2"
+	mkdir "$mnt/old" "$mnt/new"
+	head -c 6M /dev/urandom | split -b 50000 - "$mnt/old/"
+	umount_image
+	cp --sparse=always "$before" "$after"
+	[ -z "$4" ] || resize2fs -f "$after" $((size / 1024))K >"$WORK/resize.out" 2>&1 || fail "resize2fs: $(cat "$WORK/resize.out")"
+	mount_image "$after" data=ordered || fail 'cannot mount it again'
+	write_synced new 1 40
+	umount_image
+	data_blocks "$after" new >"$WORK/data"
+	cp --sparse=always "$before" "$dirty"
+	"$TOP/tests/lib/ext-log.py" "$before" "$after" "$dirty" "$WORK/data" "$WORK/log.blocks" >"$WORK/log.cmd"
+	{ echo "$3" && cat "$WORK/log.cmd" && echo jc; } >"$WORK/log.all"
+	debugfs -w -f "$WORK/log.all" "$dirty" >"$WORK/debugfs.out" 2>&1
+	! grep -v -e '^debugfs' -e '^Setting csum' -e '^$' "$WORK/debugfs.out" || fail 'debugfs writes no log'
+	dumpe2fs -h "$dirty" 2>/dev/null | grep -q needs_recovery || fail 'the copy is not dirty'
+	rm -f "$before" "$after"
+	check_dirty "$name" "$dirty" "$2"
 }
 
 variant 'ext4, 4 KiB' '-t ext4 -b 4096' data=ordered
 variant 'ext4, 1 KiB, small journal' '-t ext4 -b 1024 -J size=1' data=ordered
+variant 'ext4, 2 KiB' '-t ext4 -b 2048' data=ordered
 variant 'data=journal' '-t ext4 -b 4096' data=journal
 variant 'data=writeback' '-t ext4 -b 1024' data=writeback
 variant 'fast commits' '-t ext4 -b 4096 -O fast_commit' data=ordered
@@ -199,3 +312,9 @@ variant 'asynchronous commits' '-t ext4 -b 4096' journal_async_commit,data=write
 variant 'ext3' '-t ext3 -b 1024' data=ordered
 variant 'meta_bg' '-t ext4 -b 1024 -O meta_bg,^resize_inode -g 1024 -N 4096' data=ordered
 variant 'orphan file, inline data' '-t ext4 -b 4096 -O orphan_file,inline_data' data=ordered
+written_log 'log of version 2' '-t ext4 -b 4096 -O metadata_csum,64bit -J size=8' 'jo -c -v 2' ''
+written_log 'log of version 2, 1 KiB' '-t ext4 -b 1024 -O metadata_csum,^64bit -J size=8' 'jo -c -v 2' ''
+written_log 'resized while in use' '-t ext4 -b 1024 -J size=8' 'jo' 32M
+written_log 'resized while in use, 4 KiB' '-t ext4 -b 4096 -J size=8' 'jo' 32M
+
+[ ${#rows[@]} -eq 0 ] || printf '%s\n' '' "${rows[@]}"

@@ -158,8 +158,8 @@ static int explain_mount(struct share *s, int e, struct sv_err *err)
 	case EACCES:
 	case EPERM:
 		return share_fail(s, SHARE_STEP_LOGIN, err, SV_E_STORE, 0,
-				  "%s does not let this machine mount %s: allow its address in the "
-				  "list of exports there",
+				  "%s does not let this machine mount %s: check the name, and its "
+				  "list of exports for the address of this machine",
 				  host, path);
 	case ENOENT:
 	case ENOTDIR:

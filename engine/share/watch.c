@@ -17,8 +17,9 @@
  * connect, and an NFS client works through its state one timeout after another. So the server is
  * asked the first question again and again, on a connection of its own. When it has not answered
  * for GONE_S, what waits in the kernel is ended by MNT_FORCE, and what comes after it, too. A write
- * to an SMB server that takes connections and answers nothing survives even that: then the caller
- * is told.
+ * to an SMB server that takes connections and answers nothing survives even that, and SIGKILL
+ * (Linux 6.1: it waits for a lock that the repeating worker holds): then the caller is told, can
+ * tell the user, and the process ends when the server answers or its port is closed.
  */
 #define ASK_S	15 /* between two questions */
 #define DOUBT_S 3  /* between two, after one without an answer */

@@ -46,12 +46,14 @@ guest_slow SOURCE 0
 share_server_dies "$url" smbd_stop smbd_start
 share_signals "$url"
 
-note 'a server that hangs is given up, too'
+# it takes connections and says nothing: the kernel repeats a write for ever then, and lets nobody end the process
+note 'a server that hangs is given up, too: told at once, and the end when the kernel lets go'
 share_begin_save "$url/hangs"
 smbd_signal STOP
-expect_rc 8 guest_finish
+guest_until "grep -q 'does not answer any more' /tmp/job.err"
 smbd_signal CONT
-expect_said 'does not answer any more'
+expect_rc 8 guest_finish
+[ ! -e "$WORK/store/hangs" ] || fail 'there is an image, as if it were complete'
 # what the kernel did not let go is cleaned up by the next start
 guest_run 'salvor disks >/dev/null'
 share_gone 'a server that hangs'

@@ -45,7 +45,7 @@ for verb in "${all[@]}"; do
 		esac
 	done <"$WORK/table"
 	awk 'length > 79 && !/^    \$ /' "$WORK/help" | grep . && fail "a line of help $verb is too long"
-	salvor help | grep -qx "    $verb" || fail "the overview lacks $verb"
+	salvor help | grep -x "    $verb" >/dev/null || fail "the overview lacks $verb"
 	expect_rc 2 salvor
 	grep -q "^  $verb " "$WORK/out" || fail "the short help lacks $verb"
 done

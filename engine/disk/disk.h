@@ -81,6 +81,8 @@ bool disk_holds(const struct disk *disk, const char *kname);
 struct disk_guard;
 int disk_guard_source(const char *root, const struct disk *disk, const char *store_kname,
 		      struct disk_guard **guard_ret, struct sv_err *err);
+/* true when the kernel did not take the flag for the device or one of its partitions. */
+bool disk_guard_missing(const struct disk_guard *guard);
 void disk_guard_release(struct disk_guard *guard);
 void disk_guard_sweep(const char *root);
 

@@ -11,10 +11,11 @@ struct disk_guard {
 	char *root;
 	struct ro_hold *v;
 	size_t n;
-	bool nomem;
+	bool nomem, missing;
 };
 
-/* A guard that cannot be set is no reason not to read: it is one wall of several. */
+/* A guard that cannot be set is no reason not to read: it is one wall of several, and it is told.
+ */
 static bool hold_one(void *ctx, const char *kname)
 {
 	struct disk_guard *g = ctx;
@@ -26,6 +27,8 @@ static bool hold_one(void *ctx, const char *kname)
 	g->v = v;
 	if (ro_hold(g->root, kname, &v[g->n]))
 		g->n++;
+	else
+		g->missing = true;
 	return true;
 }
 
@@ -60,6 +63,11 @@ int disk_guard_source(const char *root, const struct disk *disk, const char *sto
 	}
 	*guard_ret = g;
 	return 0;
+}
+
+bool disk_guard_missing(const struct disk_guard *g)
+{
+	return g && g->missing;
 }
 
 void disk_guard_release(struct disk_guard *g)

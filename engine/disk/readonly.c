@@ -137,19 +137,21 @@ static void pass(struct pass *p, const char *root, const char *kname, bool remov
 	sysfs_list(p->dir, "", look_at, p);
 }
 
-static void put_back(const char *root, const struct record *r)
+/* false: the flag still stands. */
+static bool put_back(const char *root, const struct record *r)
 {
 	/* another disk by now has a flag of its own, but a loop device keeps it from file to file
 	 */
 	if (r->diskseq != diskseq_of(root, r->kname) && strncmp(r->kname, "loop", 4))
-		return;
+		return true;
 	if (r->old)
-		return;
+		return true;
 	int fd = open_device(root, r->kname);
 	if (fd < 0)
-		return;
-	ro_set(fd, false);
+		return errno == ENOENT || errno == ENXIO || errno == ENODEV;
+	bool ok = ro_set(fd, false);
 	close(fd);
+	return ok;
 }
 
 /* Nobody reads it any more, but somebody died over it. */
@@ -157,8 +159,9 @@ static void sweep_device(const char *root, const char *kname)
 {
 	struct pass p;
 	pass(&p, root, kname, false);
-	if (p.dead_found && !p.living)
-		put_back(root, &p.last);
+	/* what cannot be put back now is left for the next start */
+	if (p.dead_found && !p.living && !put_back(root, &p.last))
+		return;
 	pass(&p, root, kname, true);
 }
 
@@ -276,10 +279,12 @@ void ro_release(const char *root, struct ro_hold *hold)
 		return;
 	int lock = lock_records(root, true);
 	bool good = record_read(hold->fd, strrchr(hold->record, '/') + 1, &r);
-	drop_record(hold);
+	close(hold->fd); /* and with it the lock: the record is a dead one */
+	hold->fd = -1;
 	pass(&p, root, hold->kname, false);
-	if (good && !p.living)
-		put_back(root, &r);
+	/* else the next start has it to put back */
+	if (good && (p.living || put_back(root, &r)))
+		unlink(hold->record);
 	if (lock >= 0)
 		close(lock);
 }

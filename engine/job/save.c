@@ -276,6 +276,8 @@ static int save_run(struct sv_job *job, void *p, struct sv_err *err)
 	if (!rc)
 		rc = source_open(&run.params.map, run.params.image, &run.source, err);
 	if (!rc)
+		source_say_unguarded(job, &run.source);
+	if (!rc)
 		rc = plan_read(&run.params.map, &run.source, &run.map, err);
 	if (!rc) {
 		job_event(job, &(struct sv_event){.kind = SV_EVENT_PLAN,

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/source.h"
 
+#include "engine/job/job.h"
+
 #include "engine/disk/layout.h"
 
 #include <stdio.h>
@@ -99,6 +101,16 @@ int source_open(const struct sv_map_params *params, const char *store, struct so
 	if (rc == SV_E_IO)
 		rc = sv_err_recode(err, SV_E_SOURCE);
 	return rc;
+}
+
+void source_say_unguarded(struct sv_job *job, const struct source *source)
+{
+	if (disk_guard_missing(source->guard))
+		job_say(job, SV_EVENT_WARNING,
+			"%s cannot be made read-only for the time of the job: nothing else may "
+			"write "
+			"to it",
+			source->disk.path);
 }
 
 void source_close(struct source *source)

@@ -20,6 +20,8 @@ struct source {
  */
 int source_open(const struct sv_map_params *params, const char *store, struct source *source,
 		struct sv_err *err);
+/* A warning when the kernel's guard over it could not be set. */
+void source_say_unguarded(struct sv_job *job, const struct source *source);
 void source_close(struct source *source);
 
 /* Why a partition is read whole with params->whole. */

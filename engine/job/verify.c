@@ -77,6 +77,7 @@ static int compare_disk(struct verify_run *run, const struct sv_verify_params *p
 	int rc = source_open(&map, NULL, &source, err);
 	if (rc)
 		return rc;
+	source_say_unguarded(run->job, &source);
 	struct check_device what = {.dev = source.dev, .len = info->size, .code = SV_E_DIFFERS};
 	if (source.dev->size < info->size)
 		rc = sv_fail(err, SV_E_DIFFERS, 0, p->against,

@@ -17,6 +17,7 @@ in each plausible way. Whatever happens:
 import collections
 import concurrent.futures
 import errno
+import fcntl
 import glob
 import hashlib
 import lzma
@@ -116,6 +117,7 @@ class Job:
         """role -> part of the paths that belong to it; what belongs to none is "system" """
         return {}
 
+    on_device = False  # paths below /dev, so "outside of DIR" is no role
     strike = None  # what is made to fail just now
 
     def judge(self, code, out):
@@ -387,6 +389,57 @@ class RestorePart(Restore):
         return ["a failed restore left a superblock"] if touched and got[a + 1080 : a + 1082] == b"\x53\xef" else []
 
 
+def loop_of(job, kind):
+    """the loop device of this worker"""
+    number = os.path.basename(os.path.dirname(job.home))[4:] or "0"
+    with open(job.world.path("loop-%s-%s" % (kind, number))) as f:
+        return f.read().strip()
+
+
+class SaveLoop(SaveUnverified):
+    """from a device, under its guard: the kernel's read-only flag, noted under /run/salvor/ro"""
+
+    codes = {"source": {9}, "store": {8}, "guard": set()}
+    on_device = True
+    records = "/run/salvor/ro"
+
+    def prepare(self):
+        super().prepare()
+        self.device = loop_of(self, "source")
+        with open(self.device, "rb") as f:
+            fcntl.ioctl(f, 0x125D, bytes(4))  # BLKROSET: off, whatever the run before left
+
+    def argv(self):
+        return ["save", self.device, *super().argv()[2:]]
+
+    def roles(self):
+        return {**super().roles(), "source": loop_of(self, "source"), "guard": self.records}
+
+    def judge(self, code, out):
+        # what could not be put back is put back by the next start
+        subprocess.run([SALVOR, "show", self.world.image], stdout=subprocess.DEVNULL, check=True)
+        left = glob.glob("%s/%s.*" % (self.records, os.path.basename(self.device)))
+        flag = bytearray(4)
+        with open(self.device, "rb") as f:
+            fcntl.ioctl(f, 0x125E, flag)  # BLKROGET
+        found = ["the guard is still there: flag %d, records %s" % (flag[0], left)] if left or flag[0] else []
+        return found + super().judge(code, out)
+
+
+class RestoreLoop(Restore):
+    on_device = True
+
+    def prepare(self):
+        os.makedirs(self.home, exist_ok=True)
+        self.target = loop_of(self, "target")
+        self.before = self.old_target()
+        with open(self.target, "r+b") as f:
+            f.write(self.before)
+
+    def roles(self):
+        return {"store": self.world.image, "target": loop_of(self, "target")}
+
+
 JOBS = {
     "save": Save,
     "save-unverified": SaveUnverified,
@@ -404,6 +457,8 @@ JOBS = {
     "restore-unverified": RestoreUnverified,
     "restore-new": RestoreNew,
     "restore-part": RestorePart,
+    "save-loop": SaveLoop,
+    "restore-loop": RestoreLoop,
 }
 
 # what a short sweep leaves to the full one
@@ -475,6 +530,8 @@ class Strike:
             codes |= {4}
         if self.role == "store" and self.op in "oS" and word == "EIO":
             codes |= {4}
+        if self.role == "target" and self.op in "S" and isinstance(job, RestoreLoop):
+            codes |= {6}  # not known to be a device any more
         if self.op == "l" and word == "EAGAIN" and self.role == "store":
             codes = {0, 11}
         return codes
@@ -504,7 +561,7 @@ def count_calls(job):
         op, _, _, path = line.rstrip("\n").split(" ", 3)
         role = next((r for r, part in job.roles().items() if part in path), None)
         if role is None:
-            role = "system" if job.world.root not in path else None
+            role = "system" if job.world.root not in path and not job.on_device else None
         if role:
             counts[role, op] += 1
     return counts
@@ -586,8 +643,9 @@ def main():
     full = depth == "full"
     plan, attempt = (strikes_of, try_strike) if what == "calls" else (shortages_of, try_shortage)
     todo = []
-    for name in sys.argv[4:] or [j for j in JOBS if full or j not in LONG]:
-        todo += plan(name, JOBS[name](world, world.path("home", name)), full)
+    possible = [j for j in JOBS if j not in ("save-loop", "restore-loop") or os.path.exists(world.path("loop-source-0"))]
+    for name in sys.argv[4:] or [j for j in possible if full or j not in LONG]:
+        todo += plan(name, JOBS[name](world, world.path("home0", name)), full)
     workers = os.cpu_count() or 1
     shares = [(world, k, todo[k::workers], attempt) for k in range(workers)]
     ends, wrong, seen = collections.Counter(), 0, collections.defaultdict(list)

@@ -36,6 +36,19 @@ reads=$(grep -c '^r' "$WORK/log")
 expect_rc 20 with_faults "$disk:r:0:0:I:$((reads - 3)):1" "$SALVOR" save "$disk" "$WORK/half" --preset fast --no-verify --threads 1
 mv "$WORK/half.part" "$WORK/started"
 
+# devices for each of the workers of the sweep
+if have_loop; then
+	for ((i = 0; i < $(nproc); i++)); do
+		for kind in source target; do
+			cp "$disk" "$WORK/disk-$kind-$i"
+			attach_loop "$WORK/disk-$kind-$i" 512
+			echo "$LOOP" >"$WORK/loop-$kind-$i"
+		done
+	done
+else
+	note 'not shown: devices, for which loop devices are needed'
+fi
+
 export SALVOR FAULTIO_SO FAULTALLOC_SO
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 rc=0

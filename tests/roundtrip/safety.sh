@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
+. "$(dirname "$0")/../lib/faults.sh"
 . "$(dirname "$0")/../lib/small-disk.sh"
 requires mke2fs sfdisk jq
 requires_loop
@@ -117,6 +118,13 @@ expect_rc 0 "$SALVOR" save "$LOOP" "$WORK/flagged" --no-verify
 blockdev --setro "$LOOP"
 expect_rc 0 "$SALVOR" save "$LOOP" "$WORK/flagged2" --no-verify
 [ "$(blockdev --getro "$LOOP")" -eq 1 ] || fail 'a flag that was there before is gone'
+note 'a guard that cannot be set is told, for people and for programs'
+blockdev --setrw "$LOOP"
+expect_rc 0 with_faults '/run/salvor/ro:o:0:0:30' "$SALVOR" save "$LOOP" "$WORK/unguarded" --no-verify
+expect_said "salvor: warning: $LOOP cannot be made read-only"
+expect_rc 0 with_faults '/run/salvor/ro:o:0:0:30' "$SALVOR" save "$LOOP" "$WORK/unguarded2" --no-verify --json
+jq -e -s 'any(.[]; .type == "warning" and (.message | test("cannot be made read-only")))' "$WORK/out" >/dev/null ||
+	fail "no warning line: $(cat "$WORK/out")"
 blockdev --setrw "$LOOP"
 detach_loop "$LOOP"
 

@@ -15,6 +15,7 @@ PARSERS=(
 	engine/image/{check,index_digest,index_parse,index_read,list,manifest_read}.c
 	engine/image/{reader,reader_frames,reader_open,reader_scan,reader_stream,seektable,writer_resume}.c
 	engine/io/volumes_{find,reader}.c
+	engine/share/{net,url}.c
 )
 
 folder=$1

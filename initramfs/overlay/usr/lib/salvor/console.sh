@@ -13,21 +13,32 @@ console() {
 	# shellcheck source=/dev/null
 	. "$run/environment"
 	cd "$root/root" || return
-	run_session
+	run_session "$1"
 	after_session
 }
 
-# the interface looks for disks by itself. Where it cannot run (its end is not 0) the page with a shell is left
+# TTY: screens get the interface; serial lines, which may be recorded or driven by a program, only when asked for
+wants_interface() {
+	case $(param ui):$1 in
+	shell:*) return 1 ;;
+	:tty[0-9]*) ;;
+	:*) return 1 ;;
+	esac
+}
+
+# TTY: the interface looks for disks by itself. Where it cannot run (its end is not 0) the page with a shell is left
 run_session() {
 	[ -z "$(param check)" ] || {
 		wait_for_devices
 		wait_for_check
 	}
-	if [ "$(param ui)" != shell ] && salvor; then
+	if wants_interface "$1" && salvor; then
 		[ "$(param after)" = shell ] || return 0
 	fi
-	wait_for_devices
-	welcome_page
+	[ "$(param ui)" = shell ] || {
+		wait_for_devices
+		welcome_page
+	}
 	bash -l
 }
 

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# console.sh - what runs on which console, and what happens when it is left
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2016 # in quotes is code for the shell under test
+set -eu -o pipefail
+. "$(dirname "$0")/../lib/functions.sh"
+. "$(dirname "$0")/lib.sh"
+
+# LINE...: what the kernel command line said
+given() { printf '%s\n' "$@" >"$ROOT/run/salvor/params"; }
+
+# TTY: a session on it, with all devices found
+session() {
+	: >"$WORK/calls"
+	: >"$ROOT/run/salvor/ready"
+	echo 'export LANG=C.UTF-8' >"$ROOT/run/salvor/environment"
+	: >"$ROOT/dev/hvc0"
+	in_shell "console $1"
+}
+
+screen_gets_interface() {
+	session tty1
+	calls_are 'salvor '
+	session ttyS0
+	called 'bash -l'
+	session hvc0
+	called 'bash -l'
+	given ui=tui
+	session ttyS0
+	not_called bash
+	given ui=plain
+	session hvc0
+	not_called bash
+	given ui=shell
+	session tty1
+	calls_are 'bash -l'
+}
+
+# the page stays and says what can be done
+interface_does_not_run() {
+	FAIL='salvor '
+	session tty1
+	called 'bash -l'
+	holds dev/tty1 'salvor help'
+	holds dev/tty1 'Nothing on your disks has been changed.'
+	! LC_ALL=C grep '.\{80\}' "$ROOT/dev/tty1" || fail 'a line is wider than a screen'
+}
+
+notes_are_told() {
+	echo 'salvor.foo is not known.' >"$ROOT/run/salvor/notes"
+	echo 'SHA256:abc' >"$ROOT/run/salvor/ssh.fingerprint"
+	given nowrite=1
+	session ttyS0
+	holds dev/ttyS0 'Note: salvor.foo is not known.'
+	holds dev/ttyS0 'SSH server is on, its key: SHA256:abc'
+	holds dev/ttyS0 'All disks are locked against writing'
+	holds dev/ttyS0 'Network: no address yet'
+	# nothing is wiped off a line that may be recorded
+	lacks dev/ttyS0 $'\e'
+}
+
+afterwards() {
+	given after=poweroff
+	session tty1
+	called poweroff
+	given after=reboot
+	session tty1
+	called reboot
+	given after=shell
+	session tty1
+	called 'bash -l'
+	given after=none
+	session tty1
+	calls_are 'salvor '
+}
+
+# every step that init starts is one that live-init knows
+steps() {
+	local step
+	grep -v '^#' "$ROOT/etc/inittab" | sed -n 's,.*/usr/sbin/live-init ,,p' | cut -d ' ' -f 1 | sort -u >"$WORK/steps"
+	[ -s "$WORK/steps" ] || fail 'no steps'
+	while read -r step; do
+		grep -q "^$step) " "$ROOT/usr/sbin/live-init" || fail "live-init does not know $step"
+	done <"$WORK/steps"
+}
+
+run_cases screen_gets_interface interface_does_not_run notes_are_told afterwards steps

@@ -16,10 +16,11 @@
  * Soft mounts alone do not do: the kernel's SMB client repeats a direct write as long as it can
  * connect, and an NFS client works through its state one timeout after another. So the server is
  * asked the first question again and again, on a connection of its own. When it has not answered
- * for GONE_S, what waits in the kernel is ended by MNT_FORCE, and what comes after it, too. A write
- * to an SMB server that takes connections and answers nothing survives even that, and SIGKILL
- * (Linux 6.1: it waits for a lock that the repeating worker holds): then the caller is told, can
- * tell the user, and the process ends when the server answers or its port is closed.
+ * for GONE_S, MNT_FORCE ends what waits for an NFS server, and what comes after it, too. A write to
+ * an SMB server that takes connections and answers nothing survives that, and SIGKILL (Linux 6.1:
+ * it waits for a lock that the repeating worker holds), and MNT_FORCE would keep it from going on
+ * when the server is back: the caller is told, can tell the user, and the process ends when the
+ * server answers or its port is closed.
  */
 #define ASK_S	15 /* between two questions */
 #define DOUBT_S 3  /* between two, after one without an answer */
@@ -95,7 +96,8 @@ static void *watch(void *arg)
 		w->gone = true;
 		pthread_mutex_unlock(&w->lock);
 		/* the share keeps a file open there: this never unmounts */
-		umount2(w->mount_point, MNT_FORCE | UMOUNT_NOFOLLOW);
+		if (w->shadow.url.kind == SHARE_NFS)
+			umount2(w->mount_point, MNT_FORCE | UMOUNT_NOFOLLOW);
 		if (w->on_gone)
 			w->on_gone(w->arg, seconds);
 		seconds += FORCE_S;

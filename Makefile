@@ -41,6 +41,7 @@ LINT_TESTS := $(sort $(wildcard tests/check-*.sh))
 ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh tests/roundtrip/dirty-ext4.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
 SCREENS    := $(sort $(wildcard tests/screens/*.sh))
 INITRAMFS  := $(filter-out tests/initramfs/lib.sh,$(sort $(wildcard tests/initramfs/*.sh)))
+DIRTY_SHORT := "tests/roundtrip/dirty-ext4.sh short"
 MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 swap
 MATRIX     := $(if $(wildcard tests/roundtrip/matrix.sh),$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),"tests/roundtrip/matrix.sh $t $s $f"))))
 RUN        := BUILD=$(BUILD) tests/run.sh
@@ -165,7 +166,7 @@ check: deps
 
 # a make of its own, so that it sees the packages that were just installed
 check-all: all fuzzers-built guest iso
-	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(BOOT_SHORT) $(TESTS) tests/fuzz/short.sh $(INITRAMFS) $(ROUNDTRIP) $(SCREENS) $(MATRIX)
+	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(BOOT_SHORT) $(TESTS) tests/fuzz/short.sh $(INITRAMFS) $(ROUNDTRIP) $(DIRTY_SHORT) $(SCREENS) $(MATRIX)
 
 ## check-unit: the unit tests
 check-unit: all

@@ -123,7 +123,7 @@ through_partclone() {
 	rm -f "$out" "$RAM/part.img"
 	timeout 60 partclone.extfs -q -c -s "$1" -o "$out" -L "$WORK/pc.log" ${2:+"$2"} >/dev/null 2>&1 </dev/null || rc=$?
 	if [ "$rc" -ne 0 ]; then
-		echo "exit $rc"
+		echo "exit $rc ($(tr '\r' '\n' <"$WORK/pc.log" | grep -iE 'error|fail|bitmap' | tail -n 1 | cut -c 1-100))"
 		return
 	fi
 	poison "$RAM/part.img" "$size"

@@ -100,6 +100,7 @@ def alive(pid):
 def serve(listener, machine, owner):
     """until the machine or its owner is gone"""
     server = Server(machine)
+    machine.wanted = lambda: alive(owner)
     while alive(owner) and not server.over:
         if machine.process.poll() is None:
             ready = select.select([listener, machine.serial], [], [], 1)[0]
@@ -110,7 +111,9 @@ def serve(listener, machine, owner):
         if listener in ready:
             with listener.accept()[0] as peer:
                 request = json.loads(peer.makefile().readline())
-                peer.sendall(json.dumps(server.answer(request)).encode())
+                answer = server.answer(request)
+                if alive(owner):
+                    peer.sendall(json.dumps(answer).encode())
     machine.kill()
 
 

@@ -92,6 +92,7 @@ class Machine:
 
     def __init__(self, folder, argv):
         self.folder = folder
+        self.wanted = lambda: True  # false ends every wait
         self.text = bytearray()     # all that came over the serial line
         self.seen = 0               # what wait() has passed
         self.began = time.monotonic()
@@ -165,6 +166,8 @@ class Machine:
             result = done()
             if result:
                 return result
+            if not self.wanted():
+                raise GuestError("nobody waits any more")
             if self.pump(0.2):
                 quiet, quiet_cpu = time.monotonic(), self.cpu()
                 continue

@@ -26,19 +26,18 @@ wants_interface() {
 	esac
 }
 
-# TTY: the interface looks for disks by itself. Where it cannot run (its end is not 0) the page with a shell is left
+# TTY: where the interface cannot run (its end is not 0) the page with a shell is left
 run_session() {
 	[ -z "$(param check)" ] || {
 		wait_for_devices
 		wait_for_check
 	}
+	# also for the font: letters that stand there already would turn into others when it is loaded
+	[ "$(param ui)" = shell ] || wait_for_devices
 	if wants_interface "$1" && salvor; then
 		[ "$(param after)" = shell ] || return 0
 	fi
-	[ "$(param ui)" = shell ] || {
-		wait_for_devices
-		welcome_page
-	}
+	[ "$(param ui)" = shell ] || welcome_page
 	bash -l
 }
 

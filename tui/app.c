@@ -111,7 +111,7 @@ void app_shell(struct app *app)
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGINT, SIG_DFL);
 		signal(SIGPIPE, SIG_DFL);
-		execl(shell, shell, (char *)NULL);
+		execl(shell, shell, "-l", (char *)NULL);
 		_exit(127);
 	}
 	if (pid > 0)

@@ -257,10 +257,12 @@ coverage:
 
 # --- using --------------------------------------------------------------------------------------
 
-## demo: save, verify and restore a disk before your eyes (installs missing packages first)
+## demo: save, verify and restore a disk before your eyes, also in a machine booted from the live image
 demo: deps
 	+$(Q)$(AGAIN) all
 	$(Q)BUILD=$(BUILD) build-scripts/demo.sh
+	+$(Q)$(AGAIN) iso
+	$(Q)BUILD=$(BUILD) build-scripts/demo-live.sh
 
 $(BUILD)/bench/libzstd: bench/libzstd.c $(BUILD)/flags
 	@mkdir -p $(@D)

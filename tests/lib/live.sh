@@ -78,8 +78,10 @@ _live_failed() {
 	fail "$1"
 }
 
-# MODE [QEMU-ARG...]: boot the live system up to its prompt on the serial console
+# MODE [QEMU-ARG...]: boot the live system up to its first page on the serial console, and leave it for a shell
 live_boot() {
-	live_start "$1" 'salvor:~# ' "${@:2}"
+	live_start "$1" 'What do you want to do' "${@:2}"
+	"$GUEST_PY" send "$GUEST" '!'
+	guest_wait 'salvor:~# ' >/dev/null
 	guest_run 'dmesg -n 1'
 }

@@ -39,6 +39,16 @@ static void remember(struct app *app, const struct disk *disk)
 	seen->number = (unsigned int)++app->n_seen;
 }
 
+/* A read-only loop device is a file that someone looks into (the live system itself is one). */
+static void drop_images(struct disk_list *list)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i].transport, "loop") != 0 || !list->v[i].read_only)
+			list->v[n++] = list->v[i];
+	list->n = n;
+}
+
 void app_scan_disks(struct app *app)
 {
 	struct disk_list list = {0};
@@ -48,6 +58,7 @@ void app_scan_disks(struct app *app)
 		snprintf(app->disks_error, sizeof(app->disks_error), "%.255s", err.text);
 		return;
 	}
+	drop_images(&list);
 	disk_list_clear(&app->disks);
 	app->disks = list;
 	for (size_t i = 0; i < list.n; i++)

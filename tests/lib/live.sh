@@ -83,5 +83,7 @@ live_boot() {
 	live_start "$1" 'What do you want to do' "${@:2}"
 	"$GUEST_PY" send "$GUEST" '!'
 	guest_wait 'salvor:~# ' >/dev/null
+	# the page is there before the last disk is
+	guest_run 'until [ -e /run/salvor/ready ]; do sleep 1; done'
 	guest_run 'dmesg -n 1'
 }

@@ -78,12 +78,10 @@ _live_failed() {
 	fail "$1"
 }
 
-# MODE [QEMU-ARG...]: boot the live system up to its first page on the serial console, and leave it for a shell
+# MODE [QEMU-ARG...]: boot the live system up to its prompt on the serial console
 live_boot() {
-	live_start "$1" 'What do you want to do' "${@:2}"
-	"$GUEST_PY" send "$GUEST" '!'
-	guest_wait 'salvor:~# ' >/dev/null
-	# the page is there before the last disk is
+	live_start "$1" 'salvor:~# ' "${@:2}"
+	# the prompt may be there before the last disk is
 	guest_run 'until [ -e /run/salvor/ready ]; do sleep 1; done'
 	guest_run 'dmesg -n 1'
 }

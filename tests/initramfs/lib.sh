@@ -11,7 +11,7 @@ requires dash busybox
 # a root as the live system finds it: its overlay, and a machine with two consoles
 fake_root() {
 	rm -rf -- "${ROOT:?}"
-	mkdir -p "$ROOT"/{bin,sbin,dev/pts,proc/sys/kernel,run/salvor,sys/class/tty/{ttyS0,console},sys/devices,sys/block,sys/class/net,live}
+	mkdir -p "$ROOT"/{bin,sbin,root,dev/pts,proc/sys/kernel,run/salvor,sys/class/tty/{ttyS0,console},sys/devices,sys/block,sys/class/net,live}
 	cp -a "$TOP/initramfs/overlay/." "$ROOT"
 	: >"$WORK/calls"
 	: >"$ROOT/run/salvor/params"

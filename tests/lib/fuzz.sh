@@ -8,7 +8,7 @@ FUZZ_CORPUS=$(cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz/corpus" && pwd)
 
 # libparted 3.5 reads one byte too far with strchr as it is loaded. Freed memory is kept back for a while to
 # find uses of it; but what the limit is about is the parsers' own memory.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-intercept_strchr=0:quarantine_size_mb=16}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:intercept_strchr=0:quarantine_size_mb=16
 
 # FUZZER: its limits: no input may take more than 256 MiB or 25 seconds
 fuzz_limits() {

@@ -8,12 +8,16 @@
 GUEST_PY=$TOP/tests/lib/guest.py
 GUEST_FILES=$TOP/${BUILD:-build}/guest
 GUEST_ARGS=()
+GUEST_USB=()
 guest_count=0
 
 requires qemu-system-x86_64 python3 jq
 
 # forget the disks of the last machine
-guest_new() { GUEST_ARGS=(-device 'qemu-xhci,id=xhci,p2=8,p3=8'); }
+guest_new() {
+	GUEST_USB=()
+	GUEST_ARGS=(-device 'qemu-xhci,id=xhci,p2=8,p3=8')
+}
 
 # ID FILE: a disk's medium. The host's cache is the only one: faster, and the tests end machines on
 # purpose, not the host. The throttle is for guest_slow
@@ -26,6 +30,7 @@ guest_medium() {
 guest_usb_disk() {
 	guest_medium "$1" "$2"
 	GUEST_ARGS+=(-device "usb-storage,bus=xhci.0,id=$1,drive=$1-medium,serial=$1")
+	GUEST_USB+=("$1")
 }
 
 # ID FILE: the same as a virtio disk, which is faster
@@ -65,6 +70,20 @@ guest_boot() {
 	guest_start -m 512 -kernel "$GUEST_FILES/vmlinuz" -initrd "$GUEST_FILES/initrd" \
 		-append 'console=ttyS0 quiet panic=-1 no_timer_check' "$@"
 	guest_wait 'guest: ready'
+	local id
+	for id in "${GUEST_USB[@]}"; do
+		guest_settle "$id"
+	done
+}
+
+# ID: a USB disk is there. On a busy host the emulated bus may miss the kernel's time limits: in again
+guest_settle() {
+	guest_run "disk $1 >/dev/null" && return
+	note "$1 did not come up: out and in again"
+	guest_monitor "device_del $1" >/dev/null
+	guest_run 'sleep 2'
+	_guest_add "$1"
+	guest_run "disk $1 >/dev/null"
 }
 
 guest_wait() { "$GUEST_PY" wait "$GUEST" "$@"; }
@@ -103,6 +122,11 @@ guest_unplug() { "$GUEST_PY" unplug "$GUEST" "$1"; }
 
 # ID: put it in again
 guest_plug() {
+	_guest_add "$1"
+	guest_settle "$1"
+}
+
+_guest_add() {
 	local said
 	said=$(guest_monitor "device_add usb-storage,bus=xhci.0,id=$1,drive=$1-medium,serial=$1")
 	[ -z "$said" ] || fail "device_add: $said"

@@ -533,7 +533,7 @@ class Strike:
             codes |= {4}
         if self.role == "store" and self.op in "oS" and word == "EIO":
             codes |= {4}
-        if self.role == "target" and self.op in "S" and isinstance(job, RestoreLoop):
+        if self.role == "target" and self.op in "Si" and isinstance(job, RestoreLoop):
             codes |= {6}  # not known to be a device any more
         if self.op == "l" and word == "EAGAIN" and self.role == "store":
             codes = {0, 11}

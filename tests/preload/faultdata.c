@@ -81,6 +81,12 @@ ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
 		return 0;
 	if (r && r->what == 'F')
 		return write_flipped(r, fd, buf, len, off);
+	if (r && r->what == 'L' && (uint64_t)off >= r->start) {
+		errno = EFBIG;
+		return -1;
+	}
+	if (r && r->what == 'L')
+		len = r->start - (uint64_t)off;
 	return real(fd, buf, left_of(r, len), off);
 }
 

@@ -7,8 +7,9 @@
  *              PATH is a part of the file's path, "!PART" a part it does not have; OP is one of the
  *              letters below; [START, END) in bytes, END 0 = no limit; WHAT is an errno number,
  *              K (SIGKILL), I (SIGINT, then go on), F (flip one bit of what passes), H (half of a
- *              transfer is done) or Z (nothing is transferred and 0 returned; a size asked for is
- *              0); SKIP matching operations pass first; COUNT fail, 0 = all.
+ *              transfer is done), L (a file may have START bytes: a pwrite goes that far, and
+ *              then there is EFBIG) or Z (nothing is transferred and 0 returned; a size asked for
+ *              is 0); SKIP matching operations pass first; COUNT fail, 0 = all.
  * FAULTIO_LOG  a file that gets a line "OP OFFSET LENGTH PATH" for each operation on a file whose
  *              path holds FAULTIO_LOG_PATH.
  *

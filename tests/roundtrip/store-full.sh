@@ -63,7 +63,7 @@ every_op() {
 		completes 0
 	done
 }
-after_rename=1
+after_rename=2
 
 note 'ENOSPC and EDQUOT at the writes, single and in volumes'
 every_op 28 7 'is full' w --preset fast

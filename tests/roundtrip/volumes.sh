@@ -2,10 +2,11 @@
 # volumes.sh - a stream over volumes: odd sizes, more than a thousand of them, and a store that refuses large files
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# A FAT store refuses a file of 4 GiB with EFBIG. This kernel may have no vfat driver, so EFBIG is
-# made with RLIMIT_FSIZE here; that a FAT store is recognised by itself is not shown by this test.
+# A FAT store refuses a file of 4 GiB with EFBIG. This kernel may have no vfat driver, so EFBIG is injected here;
+# real FAT stores are in tests/guest/.
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
+. "$(dirname "$0")/../lib/faults.sh"
 work_dir volumes
 
 disk=$WORK/disk.img
@@ -67,17 +68,11 @@ shape "$WORK/many" "$small" "${#digits}"
 whole "$WORK/many"
 
 note 'a store that answers EFBIG'
-(
-	# the limit counts 1024 byte blocks; bash would end the program by a signal, a store does not
-	trap '' XFSZ
-	ulimit -f 1500
-	expect_rc 0 salvor save --preset fast --no-verify "$disk" "$WORK/efbig"
-)
+limit=1536000
+expect_rc 0 with_faults "efbig.part/disk.img.zst:w:$limit:0:L" "$SALVOR" save --preset fast --no-verify "$disk" "$WORK/efbig"
 [ "$(find "$WORK/efbig" -name 'disk.img.zst.*' | wc -l)" -ge 2 ] || fail 'no second volume was opened'
-# the limit also forbids the memory files that tables and volumes are looked at through, so here everything is read
-(cd "$WORK/efbig" && sha256sum --quiet -c SHA256SUMS) || fail 'sha256sum -c'
-cat "$WORK/efbig"/disk.img.zst* | zstd -dcq | cmp - "$disk" || fail 'the volumes do not give the disk'
-expect_rc 0 salvor verify "$WORK/efbig"
+[ "$(stat -c %s "$WORK/efbig/disk.img.zst.000")" -le "$limit" ] || fail 'the limit was not met'
+whole "$WORK/efbig"
 
 note 'a missing volume is damage, not success'
 rm "$WORK/odd/disk.img.zst.001"

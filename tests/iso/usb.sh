@@ -63,9 +63,9 @@ writes_iso() {
 	# all of it but the partition table is the ISO
 	cmp -i $((1 * MIB)) -n $(($(stat -c %s "$iso") - 2 * MIB)) "$iso" "$WORK/stick" || fail 'the stick is not the ISO'
 	cmp -n 440 "$iso" "$WORK/stick" || fail 'the code in the MBR is not that of the ISO'
-	sgdisk -v "$WORK/stick" | grep -q 'No problems found' || fail 'the GPT of the stick is not sound'
+	sgdisk -v "$WORK/stick" | has 'No problems found' || fail 'the GPT of the stick is not sound'
 	in_stick 2
-	mdir -b -i "$LOOP" ::/EFI/BOOT | grep -q BOOTX64.EFI || fail 'the EFI partition is not readable'
+	mdir -b -i "$LOOP" ::/EFI/BOOT | has BOOTX64.EFI || fail 'the EFI partition is not readable'
 	detach_loop "$LOOP"
 }
 

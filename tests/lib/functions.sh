@@ -53,6 +53,10 @@ fail() {
 
 note() { echo "--- $*"; }
 
+# what grep takes: does the input have it? Unlike grep -q it reads to the end: a writer that is cut off would
+# fail its pipe by chance
+has() { grep "$@" >/dev/null; }
+
 # PROGRAM...: skip the test when one of them is not installed
 requires() {
 	local prog

@@ -57,14 +57,14 @@ screen() { tmux -S "$TMUX_SOCKET" capture-pane -p -t screen; }
 see() {
 	local i
 	for ((i = 0; i < 300; i++)); do
-		! screen | grep -qF -- "$1" || return 0
+		! screen | has -F -- "$1" || return 0
 		sleep 0.1
 	done
 	screen >&2
 	fail "the screen never showed: $1"
 }
 
-see_not() { ! screen | grep -qF -- "$1" || { screen >&2; fail "the screen shows: $1"; }; }
+see_not() { ! screen | has -F -- "$1" || { screen >&2; fail "the screen shows: $1"; }; }
 
 # TEXT: move down from the first line until the marked one holds TEXT
 choose() {
@@ -72,7 +72,7 @@ choose() {
 	keys Home
 	sleep 0.15
 	for ((i = 0; i < 60; i++)); do
-		! screen | grep -E '^(►|>)' | grep -qF -- "$1" || return 0
+		! screen | grep -E '^(►|>)' | has -F -- "$1" || return 0
 		keys Down
 		sleep 0.15
 	done

@@ -75,7 +75,7 @@ for sig in INT TERM HUP; do
 	at_least=$(($(resumed) + 4 * MIB)) at_most=$(done_bytes)
 	[ -d "$WORK/img.part" ] || fail 'what can be resumed was not kept'
 	[ ! -e "$WORK/img" ] || fail 'a stopped save looks complete'
-	tail -n 1 "$WORK/err" | grep -qE '^salvor: .*stopped by the user\.$' || fail "it said: $(cat "$WORK/err")"
+	tail -n 1 "$WORK/err" | has -E '^salvor: .*stopped by the user\.$' || fail "it said: $(cat "$WORK/err")"
 	expect_rc 6 "$SALVOR" save "$WORK/disk" "$WORK/img"
 done
 

@@ -253,7 +253,7 @@ variant() {
 	[[ $2 != *fast_commit* ]] || check_fast_commits
 	cp --sparse=always "$RAM/live.img" "$dirty"
 	umount_image
-	dumpe2fs -h "$dirty" 2>/dev/null | grep -q needs_recovery || fail 'the copy is not dirty'
+	dumpe2fs -h "$dirty" 2>/dev/null | has needs_recovery || fail 'the copy is not dirty'
 
 	check_dirty "$name" "$dirty" "$2"
 }
@@ -291,7 +291,7 @@ written_log() {
 	{ echo "$3" && cat "$WORK/log.cmd" && echo jc; } >"$WORK/log.all"
 	debugfs -w -f "$WORK/log.all" "$dirty" >"$WORK/debugfs.out" 2>&1
 	! grep -v -e '^debugfs' -e '^Setting csum' -e '^$' "$WORK/debugfs.out" || fail 'debugfs writes no log'
-	dumpe2fs -h "$dirty" 2>/dev/null | grep -q needs_recovery || fail 'the copy is not dirty'
+	dumpe2fs -h "$dirty" 2>/dev/null | has needs_recovery || fail 'the copy is not dirty'
 	rm -f "$before" "$after"
 	check_dirty "$name" "$dirty" "$2"
 }

@@ -21,7 +21,7 @@ unchanged "$disk" "$before"
 note 'restored whole: table and saved partitions are written, the rest of the target stays'
 poison "$target" "$size"
 expect_rc 0 salvor restore --confirm-erase "$size" "$WORK/image" "$target"
-cat "$WORK/out" "$WORK/err" | grep -qi -e partial -e absent -e 'not in the image' -e 'not selected' ||
+cat "$WORK/out" "$WORK/err" | has -i -e partial -e absent -e 'not in the image' -e 'not selected' ||
 	fail 'restore does not say that the image is partial'
 diff <(dump_table "$disk" 512) <(dump_table "$target" 512) || fail 'the table differs'
 same_trees "$disk" "$target" 1

@@ -40,7 +40,7 @@ note 'xz'
 expect_rc 0 salvor save --codec xz --level 0 "$disk" "$WORK/xz"
 content "$WORK/xz" xz xz
 xz -dc -T0 "$WORK/xz/disk.img.xz" | cmp - "$WORK/raw" || fail 'xz -T0 -dc'
-xz -l "$WORK/xz/disk.img.xz" | grep -q CRC64 || fail 'the check is not CRC64'
+xz -l "$WORK/xz/disk.img.xz" | has CRC64 || fail 'the check is not CRC64'
 
 note 'restored with stock tools alone'
 cat "$WORK"/normal/disk.img.zst* | zstd -dc >"$WORK/stock.img"

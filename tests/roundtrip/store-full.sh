@@ -63,6 +63,7 @@ every_op() {
 		completes 0
 	done
 }
+# the folder's, and that of the whole filesystem
 after_rename=2
 
 note 'ENOSPC and EDQUOT at the writes, single and in volumes'

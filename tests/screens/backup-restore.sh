@@ -112,7 +112,7 @@ keys Enter
 see 'Which image in'
 keys Enter
 see 'Which disk should be OVERWRITTEN'
-! screen | grep -qE '^(►|>)' || fail 'a target is preselected'
+! screen | has -E '^(►|>)' || fail 'a target is preselected'
 see 'too small by 50.3 MB (50331648 bytes)'
 target_before=$(sha "$WORK/target")
 keys Enter

@@ -45,7 +45,7 @@ see 'What do you want to do?'
 keys Home Down
 sleep 0.5
 y=$(tmux -S "$TMUX_SOCKET" display-message -p -t screen '#{cursor_y}')
-screen | sed -n "$((y + 1))p" | grep -qF 'Restore' || fail "the cursor stands on line $y"
+screen | sed -n "$((y + 1))p" | has -F 'Restore' || fail "the cursor stands on line $y"
 
 note 'a shell, and back'
 keys '!'

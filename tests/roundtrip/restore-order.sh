@@ -54,11 +54,13 @@ awk -v mib="$MIB" -v size="$SMALL_SIZE" '
 		if (!early || !late) { print "no sync between table and data", early, late; exit 1 }
 	}' "$WORK/log" || fail "wrong order: $(grep -c '^w' "$WORK/log") writes, see above"
 writes=$(grep -c '^w' "$WORK/log")
+# the last write before those of the table; how many pieces these are depends on how their memory lies
+data=$(awk -v mib="$MIB" -v size="$SMALL_SIZE" '$1 == "w" { n++; if ($2 >= mib && $2 + $3 <= size - mib) last = n } END { print last }' "$WORK/log")
 # the writes that empty the table come before the first sync
 empty=$(sed '/^s/q' "$WORK/log" | grep -c '^w')
 
 note "EIO, ENOSPC and SIGKILL at places among $writes writes"
-for at in "$empty" $((empty + 1)) $((writes / 2)) $((writes - 4)); do
+for at in "$empty" $((empty + 1)) $((writes / 2)) $((data - 1)); do
 	for what in 5 28; do
 		old_target
 		expect_rc 10 with_faults "$target:w:0:0:$what:$at" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE"
@@ -69,6 +71,13 @@ for at in "$empty" $((empty + 1)) $((writes / 2)) $((writes - 4)); do
 	with_faults "$target:w:0:0:K:$at" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE" >/dev/null 2>&1 || rc=$?
 	[ "$rc" -eq 137 ] || fail "the kill at write $at was not met ($rc)"
 	no_table "killed at write $at"
+done
+
+note 'a write of the table fails, and others do not: it is taken back'
+for ((at = data; at < writes; at++)); do
+	old_target
+	expect_rc 10 with_faults "$target:w:0:0:5:$at:1" "$SALVOR" restore "$WORK/img" "$target" --confirm-erase "$SMALL_SIZE"
+	no_table "errno 5 once, at write $at"
 done
 
 note 'a failing flush is a failed restore'

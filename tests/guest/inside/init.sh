@@ -13,7 +13,8 @@ echo /bin/modprobe >/proc/sys/kernel/modprobe
 for _ in 1 2 3; do
 	find /sys/devices -name modalias -exec cat {} + | sort -u | xargs -n 20 modprobe -abq
 done
-modprobe -a sd_mod
+# a disk on USB shows up whenever it likes, also after the last look
+modprobe -a sd_mod usb_storage
 dmesg -n 1
 # no echo and no editing: what the shell prints is what programs say. It comes back when a command ended it
 while :; do

@@ -42,7 +42,7 @@ typed 'salvor disks'
 
 say '9. Save it to the second disk, and verify'
 # shellcheck disable=SC2016 # for the shell there
-typed 'mount "$(salvor disks | awk "/ STORE / { print \$1 }")" /mnt'
+typed 'mount -t ext4 "$(salvor disks | awk "/ STORE / { print \$1 }")" /mnt'
 typed 'salvor save --progress=none serial=SYSTEM /mnt/system'
 typed 'salvor verify --progress=none /mnt/system --against serial=SYSTEM'
 

@@ -143,7 +143,7 @@ static int make_dirs(const char *root, const char *kname, char *path, size_t cap
 	return 0;
 }
 
-static int do_mount(const char *node, const char *path, struct sv_err *err)
+static int do_mount(const char *node, bool write, const char *path, struct sv_err *err)
 {
 	char reason[200] = "";
 	struct libmnt_context *context = mnt_new_context();
@@ -153,7 +153,8 @@ static int do_mount(const char *node, const char *path, struct sv_err *err)
 	if (!rc)
 		rc = mnt_context_set_target(context, path);
 	if (!rc)
-		rc = mnt_context_set_options(context, "rw,nosuid,nodev,noexec");
+		rc = mnt_context_set_options(context, write ? "rw,nosuid,nodev,noexec"
+							    : "ro,nosuid,nodev,noexec");
 	if (!rc)
 		rc = mnt_context_mount(context);
 	int code = mnt_context_get_excode(context, rc, reason, sizeof(reason));
@@ -164,7 +165,8 @@ static int do_mount(const char *node, const char *path, struct sv_err *err)
 	return 0;
 }
 
-int places_mount(const char *root, const char *node, char path_ret[256], struct sv_err *err)
+int places_mount(const char *root, const char *node, bool write, char path_ret[256],
+		 struct sv_err *err)
 {
 	struct place_list list;
 	struct disk disk;
@@ -183,7 +185,7 @@ int places_mount(const char *root, const char *node, char path_ret[256], struct 
 	if (*disk.in_use)
 		return sv_fail(err, SV_E_REFUSED, 0, node, "%s is in use: %s", node, disk.in_use);
 	rc = make_dirs(root, disk.kname, path_ret, 256, err);
-	return rc ? rc : do_mount(node, path_ret, err);
+	return rc ? rc : do_mount(node, write, path_ret, err);
 }
 
 void places_unmount_all(const char *root)

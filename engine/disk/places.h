@@ -31,11 +31,12 @@ void places_clear(struct place_list *list);
 
 /*
  * Mount a partition (or a filesystem on a bare disk) for files, below /run/salvor/places, never
- * executing or trusting what lies on it. Already mounted there is fine. path_ret: where. Refused
- * (SV_E_REFUSED) when it is in use; SV_E_STORE when the kernel or a helper refuses, with its
- * reason.
+ * executing or trusting what lies on it; read-only unless files are to be put there (`write`).
+ * Already mounted there is fine. path_ret: where. Refused (SV_E_REFUSED) when it is in use;
+ * SV_E_STORE when the kernel or a helper refuses, with its reason.
  */
-int places_mount(const char *root, const char *node, char path_ret[256], struct sv_err *err);
+int places_mount(const char *root, const char *node, bool write, char path_ret[256],
+		 struct sv_err *err);
 /* Take all of them away again; what is busy stays. */
 void places_unmount_all(const char *root);
 

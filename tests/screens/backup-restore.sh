@@ -138,8 +138,26 @@ sync
 "$SALVOR" verify "$image" --against "$WORK/target" >/dev/null || fail 'the target is not what was saved'
 [ "$(dump_table "$WORK/source" 512)" = "$(dump_table "$WORK/target" 512)" ] || fail 'another table'
 
-note 'leaving'
+note 'images are only read: the partition they lie on is mounted read-only, and not a byte of it changes'
+truncate -s 32M "$WORK/archive"
+mke2fs -q -F -t ext4 -L ARCHIVE "$WORK/archive"
+archive=$(sha "$WORK/archive")
+attach_loop "$WORK/archive" 512
+show_disk "$LOOP" 'Toshiba Archive' ARCHIVE001
 keys Enter
+see 'ARCHIVE001'
+keys 5
+see 'Where are the images?'
+choose 'ARCHIVE'
+keys Enter
+see "$ROOT/run/salvor/places/${LOOP##*/}"
+findmnt -no OPTIONS "$ROOT/run/salvor/places/${LOOP##*/}" | has -E '^ro,' || fail 'mounted for writing'
+umount "$ROOT/run/salvor/places/${LOOP##*/}"
+sync
+[ "$(sha "$WORK/archive")" = "$archive" ] || fail 'looking for images changed a disk'
+keys Escape
+
+note 'leaving'
 see 'What do you want to do?'
 keys q
 see 'Leave Salvor'

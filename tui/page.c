@@ -89,23 +89,40 @@ void page_action(struct page *page, enum request request, const char *label)
 			(struct page_action){.request = request, .label = label};
 }
 
-void page_text(struct page *page, enum page_style style, const char *fmt, ...)
+/* A block with a text. */
+static struct page_block *add_text(struct page *page, enum block_kind kind, enum page_style style,
+				   const char *fmt, va_list ap)
 {
-	struct page_block *block = add(page, BLOCK_TEXT, style);
-	va_list ap;
-	va_start(ap, fmt);
+	struct page_block *block = add(page, kind, style);
 	if (block)
 		block->text = clean_fmt(page, fmt, ap);
+	return block;
+}
+
+/* n things of `size` bytes, copied; NULL for none. */
+static void *copy_array(struct page *page, const void *from, size_t n, size_t size)
+{
+	void *copy = n ? calloc(n, size) : NULL;
+	if (copy)
+		memcpy(copy, from, n * size);
+	else if (n)
+		page->lost = true;
+	return copy;
+}
+
+void page_text(struct page *page, enum page_style style, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add_text(page, BLOCK_TEXT, style, fmt, ap);
 	va_end(ap);
 }
 
 void page_head(struct page *page, const char *fmt, ...)
 {
-	struct page_block *block = add(page, BLOCK_HEAD, STYLE_NORMAL);
 	va_list ap;
 	va_start(ap, fmt);
-	if (block)
-		block->text = clean_fmt(page, fmt, ap);
+	add_text(page, BLOCK_HEAD, STYLE_NORMAL, fmt, ap);
 	va_end(ap);
 }
 
@@ -116,13 +133,13 @@ void page_gap(struct page *page)
 
 void page_item(struct page *page, int id, char key, const char *reason, const char *fmt, ...)
 {
-	struct page_block *block = add(page, BLOCK_ITEM, reason ? STYLE_DIM : STYLE_NORMAL);
 	va_list ap;
+	va_start(ap, fmt);
+	struct page_block *block =
+		add_text(page, BLOCK_ITEM, reason ? STYLE_DIM : STYLE_NORMAL, fmt, ap);
+	va_end(ap);
 	if (!block)
 		return;
-	va_start(ap, fmt);
-	block->text = clean_fmt(page, fmt, ap);
-	va_end(ap);
 	block->id = id;
 	block->key = key;
 	block->disabled = reason;
@@ -132,28 +149,21 @@ void page_item(struct page *page, int id, char key, const char *reason, const ch
 
 void page_item_line(struct page *page, enum page_style style, const char *fmt, ...)
 {
-	struct page_block *block = add(page, BLOCK_TEXT, style);
 	va_list ap;
-	if (!block)
-		return;
 	va_start(ap, fmt);
-	block->text = clean_fmt(page, fmt, ap);
+	struct page_block *block = add_text(page, BLOCK_TEXT, style, fmt, ap);
 	va_end(ap);
-	block->owned = true;
+	if (block)
+		block->owned = true;
 }
 
 void page_bar(struct page *page, const struct page_segment *segments, size_t n)
 {
 	struct page_block *block = add(page, BLOCK_BAR, STYLE_NORMAL);
-	if (!block || !n)
+	if (!block)
 		return;
-	block->segments = calloc(n, sizeof(*segments));
-	if (!block->segments) {
-		page->lost = true;
-		return;
-	}
-	memcpy(block->segments, segments, n * sizeof(*segments));
-	block->n = n;
+	block->segments = copy_array(page, segments, n, sizeof(*segments));
+	block->n = block->segments ? n : 0;
 }
 
 void page_item_bar(struct page *page, const struct page_segment *segments, size_t n)
@@ -197,15 +207,10 @@ void page_gauge(struct page *page, unsigned int permille)
 void page_graph(struct page *page, const uint64_t *samples, size_t n)
 {
 	struct page_block *block = add(page, BLOCK_GRAPH, STYLE_NORMAL);
-	if (!block || !n)
+	if (!block)
 		return;
-	block->samples = calloc(n, sizeof(*samples));
-	if (!block->samples) {
-		page->lost = true;
-		return;
-	}
-	memcpy(block->samples, samples, n * sizeof(*samples));
-	block->n = n;
+	block->samples = copy_array(page, samples, n, sizeof(*samples));
+	block->n = block->samples ? n : 0;
 }
 
 bool page_can_focus(const struct page_block *block)

@@ -11,6 +11,10 @@ static json_t *json_entry(const struct image_list_entry *entry)
 	cli_json_string(o, "name", entry->name);
 	cli_json_bool(o, "unfinished", entry->unfinished);
 	cli_json_bool(o, "readable", entry->readable);
+	if (entry->unfinished) {
+		cli_json_bytes(o, "done", entry->done);
+		cli_json_bytes(o, "to_read", entry->to_read);
+	}
 	if (!entry->readable)
 		return o;
 	cli_json_text(o, "created", info->created);
@@ -39,8 +43,13 @@ static int print_json(const char *store, const struct image_list_entry *list, si
 	return cli_json_line(o, err);
 }
 
-static const char *state_words(const struct image_list_entry *entry)
+static const char *state_words(const struct image_list_entry *entry, char out[32])
 {
+	if (entry->unfinished && entry->to_read) {
+		snprintf(out, 32, "unfinished, %u %%",
+			 (unsigned int)((double)entry->done * 100 / (double)entry->to_read));
+		return out;
+	}
 	if (entry->unfinished)
 		return "unfinished";
 	if (!entry->readable)
@@ -53,7 +62,7 @@ static const char *state_words(const struct image_list_entry *entry)
 static void add_row(struct cli_table *table, const struct image_list_entry *entry)
 {
 	const struct image_info *info = &entry->info;
-	char size[SV_SIZE_TEXT], day[11];
+	char size[SV_SIZE_TEXT], day[11], state[32];
 	snprintf(day, sizeof(day), "%s", entry->readable ? info->created : "");
 	cli_table_cell(table, false, entry->name);
 	cli_table_cell(table, false, *day ? day : "-");
@@ -63,7 +72,7 @@ static void add_row(struct cli_table *table, const struct image_list_entry *entr
 		       !entry->readable ? "-"
 		       : *info->model	? info->model
 					: info->source);
-	cli_table_cell(table, false, state_words(entry));
+	cli_table_cell(table, false, state_words(entry, state));
 }
 
 static int print_table(const struct image_list_entry *list, size_t n, struct sv_err *err)

@@ -217,6 +217,9 @@ struct image_list_entry {
 	bool unfinished;
 	bool readable;
 	struct image_info info; /* when readable */
+	/* of an unfinished one: bytes of the disk that are dealt with, of those to be read; to_read
+	 * 0 = not known */
+	uint64_t done, to_read;
 };
 int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_ret,
 	       struct sv_err *err);

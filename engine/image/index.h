@@ -99,6 +99,11 @@ void index_clear(struct index *ix);
 int index_load_identity(codec_read_fn read, void *arg, uint64_t size, struct index_head *head,
 			char **json, size_t *json_len);
 
+/* How far a save got: *done bytes have an outcome, of *total that its plan reads. Errors of `read`,
+ * SV_E_NOMEM; damage ends the count. */
+int index_load_progress(codec_read_fn read, void *arg, uint64_t size, uint64_t *done,
+			uint64_t *total);
+
 bool index_parse_head(const uint8_t *payload, size_t len, struct index_head *head);
 
 /* A frame record, checked: numbers, lengths, runs that cover the frame, as many digests as the runs

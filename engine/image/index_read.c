@@ -308,3 +308,49 @@ int index_load_identity(codec_read_fn read, void *arg, uint64_t size, struct ind
 	*json_len = ix.identity_len;
 	return rc == 1 ? 0 : rc ? rc : SV_E_DATA;
 }
+
+struct progress {
+	struct index_head head;
+	bool has_head;
+	uint64_t done, total;
+};
+
+static void count_runs(struct progress *p, const uint8_t *words, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t word = get_le64(words + 8 * (size_t)i);
+		int kind = RUN_KIND(word);
+		if (kind == SV_RUN_READ)
+			p->total += RUN_LEN(word);
+		else if (kind == SV_RUN_DATA || kind == SV_RUN_ZERO || kind == SV_RUN_BAD)
+			p->done += RUN_LEN(word);
+	}
+}
+
+static int take_count(void *arg, uint32_t type, const uint8_t *payload, size_t len, uint64_t at)
+{
+	struct progress *p = arg;
+	struct index_frame frame;
+	struct index_runs runs;
+	(void)at;
+	if (type == RECORD_HEAD && !p->has_head)
+		p->has_head = index_parse_head(payload, len, &p->head);
+	else if (!p->has_head)
+		return SV_E_DATA;
+	else if (type == RECORD_PLAN && index_parse_runs(payload, len, &p->head.geometry, &runs))
+		count_runs(p, runs.words, runs.n);
+	else if (type == RECORD_FRAME && index_parse_frame(payload, len, &p->head.geometry, &frame))
+		count_runs(p, frame.runs, frame.n_runs);
+	return 0;
+}
+
+int index_load_progress(codec_read_fn read, void *arg, uint64_t size, uint64_t *done,
+			uint64_t *total)
+{
+	struct progress p = {0};
+	uint64_t damage;
+	int rc = index_scan(read, arg, 0, size, true, take_count, &p, &damage);
+	*total = p.total;
+	*done = SV_MIN(p.done, p.total);
+	return rc;
+}

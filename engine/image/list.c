@@ -18,24 +18,42 @@ static bool ends_with(const char *s, const char *suffix)
 	return n > k && !strcmp(s + n - k, suffix);
 }
 
+static int open_index(int dirfd, int *fd, uint64_t *size)
+{
+	struct stat st;
+	*fd = openat(dirfd, NAME_INDEX, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd < 0 || fstat(*fd, &st))
+		return store_read_code(errno);
+	*size = (uint64_t)st.st_size;
+	return S_ISREG(st.st_mode) ? 0 : SV_E_DATA;
+}
+
 /* The description in the index, where there is no manifest (yet). 0, or some error. */
 static int read_index(int dirfd, struct index_head *head, struct manifest *m)
 {
-	struct stat st;
 	char *json = NULL;
 	size_t len = 0;
-	int fd = openat(dirfd, NAME_INDEX, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int rc = fd < 0 || fstat(fd, &st) ? store_read_code(errno)
-		 : S_ISREG(st.st_mode)	  ? 0
-					  : SV_E_DATA;
+	uint64_t size;
+	int fd, rc = open_index(dirfd, &fd, &size);
 	if (!rc)
-		rc = index_load_identity(index_pread, &fd, (uint64_t)st.st_size, head, &json, &len);
+		rc = index_load_identity(index_pread, &fd, size, head, &json, &len);
 	if (!rc)
 		rc = reader_info_of_index(head, json, len, m);
 	free(json);
 	if (fd >= 0)
 		close(fd);
 	return rc;
+}
+
+/* How far an unfinished one got. An index that cannot be read to its end counts as far as it can. */
+static void read_progress(int dirfd, struct image_list_entry *e)
+{
+	uint64_t size;
+	int fd;
+	if (!open_index(dirfd, &fd, &size))
+		index_load_progress(index_pread, &fd, size, &e->done, &e->to_read);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* 0, SV_E_NOT_FOUND: it is no image; what image_cannot_tell(). */
@@ -87,6 +105,8 @@ static int look(int store, const char *name, struct image_list_entry *e, struct 
 		e->info = m.info; /* with its partitions */
 		memset(&m.info, 0, sizeof(m.info));
 	}
+	if (!rc && e->unfinished)
+		read_progress(dirfd, e);
 	manifest_clear(&m);
 	if (dirfd >= 0)
 		close(dirfd);

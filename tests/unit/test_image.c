@@ -233,7 +233,7 @@ static void test_list(void **state)
 	char path[128];
 	s.create.path = scratch_path(path, sizeof(path), dir, "next");
 	assert_int_equal(image_writer_create(&s.create, &w, NULL), 0);
-	assert_int_equal(sample_append(&s, w, 0, 3, NULL), 0);
+	assert_int_equal(sample_append(&s, w, 0, 16, NULL), 0);
 	assert_int_equal(image_writer_suspend(w, NULL), 0);
 	image_writer_destroy(w);
 	fixture_must(dir, "mkdir -p broken other && echo nonsense >broken/manifest.json");
@@ -249,6 +249,17 @@ static void test_list(void **state)
 	assert_true(list[2].unfinished && list[2].readable);
 	assert_string_equal(list[2].info.serial, s.create.info.serial);
 	assert_string_equal(list[2].info.verdict, "");
+	assert_int_equal(list[1].to_read, 0);
+	uint64_t total = 0, done = 0;
+	for (size_t i = 0; i < s.plan.n; i++)
+		if (s.plan.v[i].kind == SV_RUN_READ) {
+			total += s.plan.v[i].len;
+			if (s.plan.v[i].start < 16 * 131072)
+				done += SV_MIN(s.plan.v[i].len, 16 * 131072 - s.plan.v[i].start);
+		}
+	assert_int_equal(list[2].to_read, total);
+	assert_int_equal(list[2].done, done);
+	assert_true(done && done < total);
 	image_list_free(list, n);
 	fixture_must(dir, "rm -rf broken other next.part");
 	sample_drop(&s);

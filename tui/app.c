@@ -208,6 +208,9 @@ static void request(struct app *app, const struct page *page, enum request what)
 	}
 }
 
+/* Empties a field, as in a shell. */
+#define CONTROL_U ('U' & 0x1f)
+
 /* Typing into a field takes precedence over letters that are keys. */
 static bool edit_field(struct app *app, const struct page_block *field, int key)
 {
@@ -215,7 +218,9 @@ static bool edit_field(struct app *app, const struct page_block *field, int key)
 	char text[256];
 	size_t len = strlen(field->value ? field->value : "");
 	snprintf(text, sizeof(text), "%s", field->value ? field->value : "");
-	if (key == KEY_CODE_RUBOUT && len) {
+	if (key == CONTROL_U) {
+		text[0] = '\0';
+	} else if (key == KEY_CODE_RUBOUT && len) {
 		/* a whole character, not a byte of it */
 		do
 			text[--len] = '\0';

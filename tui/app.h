@@ -6,6 +6,7 @@
 #include "tui/content.h"
 #include "tui/face.h"
 #include "tui/page.h"
+#include "tui/unfinished.h"
 #include "tui/work.h"
 
 #include "engine/salvor.h"
@@ -84,7 +85,8 @@ struct app {
 	char disks_error[256]; /* why there is no list; "" */
 	struct app_seen *seen;
 	size_t n_seen;
-	struct content *content; /* what is on the disks, found out in the background */
+	struct content *content;       /* what is on the disks, found out in the background */
+	struct unfinished *unfinished; /* backups that can be gone on with; NULL = none */
 	struct plan plan;
 	struct work *work; /* the running or last job; NULL = none */
 	struct work_log *log;

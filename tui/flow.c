@@ -69,6 +69,70 @@ void flow_propose_name(struct app *app)
 	add_safe(plan->name, 200, day);
 }
 
+/* ---- what was stopped ---- */
+
+static bool is_disk_of(const struct disk *disk, const struct unfinished_save *save)
+{
+	return disk->size == save->size && !strcmp(disk->model, save->model) &&
+	       !strcmp(disk->serial, save->serial) && !strcmp(disk->wwn, save->wwn);
+}
+
+const struct disk *flow_disk_of(const struct app *app, const struct unfinished_save *save,
+				const char **reason)
+{
+	const struct disk *found = NULL;
+	*reason = _("its disk is not here: plug it in");
+	for (size_t i = 0; i < app->disks.n; i++) {
+		const struct disk *disk = &app->disks.v[i];
+		if (!is_disk_of(disk, save))
+			continue;
+		if (found) {
+			*reason =
+				_("more than one disk looks like its disk: choose it by hand, and "
+				  "the same name");
+			return NULL;
+		}
+		found = disk;
+	}
+	if (found && found->live) {
+		*reason = found->in_use;
+		return NULL;
+	}
+	return found;
+}
+
+void flow_plan_resume(struct app *app, const struct unfinished_save *save, const struct disk *disk)
+{
+	struct plan *plan = &app->plan;
+	plan->kind = PLAN_SAVE;
+	plan->source = *disk;
+	plan->has_source = true;
+	plan->all_parts = true;
+	plan->resume = true;
+	plan->note[0] = '\0';
+	snprintf(plan->folder, sizeof(plan->folder), "%s", save->folder);
+	snprintf(plan->name, sizeof(plan->name), "%s", save->name);
+}
+
+const char *flow_cannot_go_on(const struct app *app)
+{
+	const struct disk *now = app_disk_again(app, &app->plan.source);
+	if (!now)
+		return _("the disk that is saved is not here: plug it in again");
+	return now->live ? now->in_use : NULL;
+}
+
+void flow_go_on(struct app *app)
+{
+	const struct disk *now = app_disk_again(app, &app->plan.source);
+	if (!now)
+		return;
+	/* plugged in again it may have another name */
+	app->plan.source = *now;
+	app->plan.resume = true;
+	flow_start(app);
+}
+
 /* ---- the equal command ---- */
 
 /* A word as a shell takes it. */
@@ -107,6 +171,17 @@ static void add_parts(const struct plan *plan, char *out, size_t cap)
 	add_word(out, cap, list);
 }
 
+/* What an unfinished image was begun with stays as it is. */
+static void add_fresh(const struct plan *plan, char *out, size_t cap)
+{
+	add_word(out, cap, "--preset");
+	add_word(out, cap, flow_presets[plan->preset]);
+	if (!plan->all_parts)
+		add_parts(plan, out, cap);
+	if (plan->whole)
+		add_word(out, cap, "--whole");
+}
+
 static void save_command(const struct app *app, const char *image, char *out, size_t cap)
 {
 	const struct plan *plan = &app->plan;
@@ -115,12 +190,8 @@ static void save_command(const struct app *app, const char *image, char *out, si
 	disk_spec(&plan->source, spec, sizeof(spec));
 	add_word(out, cap, spec);
 	add_word(out, cap, image);
-	add_word(out, cap, "--preset");
-	add_word(out, cap, flow_presets[plan->preset]);
-	if (!plan->all_parts)
-		add_parts(plan, out, cap);
-	if (plan->whole)
-		add_word(out, cap, "--whole");
+	if (!plan->resume)
+		add_fresh(plan, out, cap);
 	if (plan->skip_bad) {
 		add_word(out, cap, "--on-error");
 		add_word(out, cap, "skip");
@@ -175,14 +246,15 @@ void flow_command(const struct app *app, char *out, size_t cap)
 static int create_save(struct app *app, const char *image, struct sv_job **job, struct sv_err *err)
 {
 	const struct plan *plan = &app->plan;
+	bool all = plan->all_parts || plan->resume;
 	struct sv_save_params params = {
 		.map = {.root = app->root,
 			.source = plan->source.path,
-			.partitions = plan->all_parts ? NULL : plan->parts,
-			.n_partitions = plan->all_parts ? 0 : plan->n_parts,
-			.whole = plan->whole},
+			.partitions = all ? NULL : plan->parts,
+			.n_partitions = all ? 0 : plan->n_parts,
+			.whole = plan->whole && !plan->resume},
 		.image = image,
-		.preset = flow_presets[plan->preset],
+		.preset = plan->resume ? NULL : flow_presets[plan->preset],
 		.level = INT_MIN,
 		.on_error = plan->skip_bad ? SV_ON_ERROR_SKIP : SV_ON_ERROR_STOP,
 		.verify = !plan->no_verify,

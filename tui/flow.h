@@ -18,6 +18,16 @@ void flow_head(const struct app *app, struct page *page, unsigned int step);
 void flow_image_path(const struct app *app, char *out, size_t cap);
 /* "laptop_SERIAL_2026-11-26": letters, digits, point, dash and underscore only. */
 void flow_propose_name(struct app *app);
+/* The disk of an unfinished backup; NULL with the reason when it is not here, not free, or not told
+ * from another one. */
+const struct disk *flow_disk_of(const struct app *app, const struct unfinished_save *save,
+				const char **reason);
+/* Make the plan one that goes on with it. */
+void flow_plan_resume(struct app *app, const struct unfinished_save *save, const struct disk *disk);
+/* Whether the stopped backup of the plan can be gone on with now: NULL, or why not. */
+const char *flow_cannot_go_on(const struct app *app);
+/* Go on with it. */
+void flow_go_on(struct app *app);
 /* The equal command, for the Review page and the log. */
 void flow_command(const struct app *app, char *out, size_t cap);
 /* Create and start the job of the plan, and show its progress. */

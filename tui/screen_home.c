@@ -1,6 +1,7 @@
 /* screen_home.c - the first page: what do you want to do? */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/disks.h"
+#include "tui/flow.h"
 #include "tui/i18n.h"
 
 #include <stdio.h>
@@ -17,7 +18,8 @@ enum home_id {
 	HOME_SHELL,
 	HOME_SETTINGS,
 	HOME_POWER,
-	HOME_JOB
+	HOME_JOB,
+	HOME_UNFINISHED = 100
 };
 
 static const struct home_entry {
@@ -36,6 +38,20 @@ static const struct home_entry {
 	{HOME_SHELL, '8', N_("Shell"), "", NULL},
 	{HOME_POWER, '0', N_("Power off, restart or leave"), "", NULL},
 };
+
+/* What was stopped comes first: it is what the user came back for. */
+static void fill_unfinished(const struct app *app, struct page *page)
+{
+	struct unfinished_save found[UNFINISHED_MAX];
+	size_t n = unfinished_get(app->unfinished, found);
+	for (size_t i = 0; i < n; i++) {
+		const char *reason;
+		bool here = flow_disk_of(app, &found[i], &reason) != NULL;
+		page_item(page, HOME_UNFINISHED + (int)i, i ? 0 : 'U', here ? NULL : reason,
+			  _("Go on with an unfinished backup, %u %%: %s"), found[i].percent,
+			  found[i].name);
+	}
+}
 
 static void fill_disks(const struct app *app, struct page *page)
 {
@@ -66,6 +82,8 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	if (app->work && !app->work->ended)
 		page_item(page, HOME_JOB, 'J', NULL, _("Back to the running job: %s"),
 			  app->work->what);
+	else
+		fill_unfinished(app, page);
 	for (size_t i = 0; i < SV_ARRAY(entries); i++) {
 		const struct home_entry *e = &entries[i];
 		char text[160];
@@ -93,12 +111,25 @@ static void begin(struct app *app, enum plan_kind kind, const struct screen_ops 
 	app_push(app, first);
 }
 
+static void go_on(struct app *app, size_t i)
+{
+	struct unfinished_save found[UNFINISHED_MAX];
+	const char *reason;
+	size_t n = unfinished_get(app->unfinished, found);
+	const struct disk *disk = i < n ? flow_disk_of(app, &found[i], &reason) : NULL;
+	if (!disk)
+		return;
+	flow_plan_resume(app, &found[i], disk);
+	begin(app, PLAN_SAVE, &screen_review);
+}
+
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
 {
 	(void)screen;
 	if (request == REQ_RESCAN) {
 		app_scan_disks(app);
 		content_want(app->content, &app->disks, true);
+		unfinished_want(app->unfinished, app->plan.folder);
 	}
 	if (request == REQ_POWER)
 		app_push(app, &screen_power);
@@ -124,9 +155,25 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		app_push(app, &screen_progress);
 		break;
 	default:
+		if (id >= HOME_UNFINISHED)
+			go_on(app, (size_t)(id - HOME_UNFINISHED));
 		break;
 	}
 	return true;
+}
+
+/* Also after a job or a mount: what is unfinished may have changed. */
+static void back(struct app *app, struct screen *screen)
+{
+	(void)screen;
+	unfinished_want(app->unfinished, app->plan.folder);
+}
+
+static int open_home(struct app *app, struct screen *screen, struct sv_err *err)
+{
+	(void)err;
+	back(app, screen);
+	return 0;
 }
 
 static void tick(struct app *app, struct screen *screen)
@@ -141,7 +188,9 @@ const struct screen_ops screen_home = {
 		   "the number. Entries that are not possible now say why. Below are the disks of "
 		   "this machine; they are only looked at."),
 	.tick_ms = 2000,
+	.open = open_home,
 	.fill = fill,
 	.act = act,
 	.tick = tick,
+	.back = back,
 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_PLACE = 100, ID_MOUNT = 1000, ID_FOLDER = 1, ID_NAME, ID_NEXT };
+enum { ID_PLACE = 100, ID_MOUNT = 1000, ID_UNFINISHED = 2000, ID_FOLDER = 1, ID_NAME, ID_NEXT };
 
 #define MAX_MOUNTS 64
 
@@ -131,6 +131,21 @@ static void fill_places(const struct app *app, const struct place_state *s, stru
 			  _("No filesystem for images was found. Plug in a disk and press R."));
 }
 
+/* Backups of the very disk that were stopped. */
+static void fill_unfinished(const struct app *app, struct page *page)
+{
+	struct unfinished_save found[UNFINISHED_MAX];
+	const char *reason;
+	size_t n = app->plan.kind == PLAN_SAVE ? unfinished_get(app->unfinished, found) : 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct disk *disk = flow_disk_of(app, &found[i], &reason);
+		if (disk && app_same_disk(disk, &app->plan.source))
+			page_item(page, ID_UNFINISHED + (int)i, i ? 0 : 'U', NULL,
+				  _("Go on with an unfinished backup, %u %%: %s"), found[i].percent,
+				  found[i].name);
+	}
+}
+
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	const struct place_state *s = screen->state;
@@ -146,6 +161,7 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 			  plan->kind == PLAN_SAVE ? _("Where should the image go?")
 						  : _("Where are the images?"));
 	page_gap(page);
+	fill_unfinished(app, page);
 	fill_places(app, s, page);
 	page_gap(page);
 	page_field(page, ID_FOLDER, _("Folder"), plan->folder, false);
@@ -156,9 +172,22 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	page_action(page, REQ_RESCAN, NULL);
 }
 
+static void go_on(struct app *app, size_t i)
+{
+	struct unfinished_save found[UNFINISHED_MAX];
+	const char *reason;
+	size_t n = unfinished_get(app->unfinished, found);
+	const struct disk *disk = i < n ? flow_disk_of(app, &found[i], &reason) : NULL;
+	if (!disk)
+		return;
+	flow_plan_resume(app, &found[i], disk);
+	app_push(app, &screen_review);
+}
+
 static void use_folder(struct app *app, struct screen *screen, const char *path)
 {
 	snprintf(app->plan.folder, sizeof(app->plan.folder), "%s", path);
+	unfinished_want(app->unfinished, path);
 	screen->view.focus = ID_NEXT;
 }
 
@@ -196,7 +225,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 	}
 	if (request != REQ_ENTER)
 		return false;
-	if (id >= ID_MOUNT && (size_t)(id - ID_MOUNT) < s->n_mounts)
+	if (id >= ID_UNFINISHED)
+		go_on(app, (size_t)(id - ID_UNFINISHED));
+	else if (id >= ID_MOUNT && (size_t)(id - ID_MOUNT) < s->n_mounts)
 		mount_it(app, screen, &s->mounts[id - ID_MOUNT]);
 	else if (id >= ID_PLACE && (size_t)(id - ID_PLACE) < s->places.n)
 		use_folder(app, screen, s->places.v[id - ID_PLACE].path);

@@ -1,14 +1,22 @@
 /* screen_progress.c - how far the job is, and how it ended */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tui/app.h"
+#include "tui/flow.h"
 #include "tui/i18n.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
-enum { ID_HOME = 1, ID_LOG };
+enum { ID_HOME = 1, ID_LOG, ID_GO_ON };
+
+struct progress_state {
+	uint64_t free; /* bytes on the store, once it was full; 0 = not known */
+	unsigned int ticks;
+};
 
 #define STALL_SECONDS 10
+#define TICK_MS	      200
+#define WATCH_MS      2000
 
 static const char *phase_words(enum sv_phase phase)
 {
@@ -119,8 +127,50 @@ static const char *verdict(const struct work *work)
 	}
 }
 
-static void fill_ended(const struct work *work, struct page *page)
+/* A backup that ended with this can be gone on with. */
+static bool resumable(const struct app *app)
 {
+	int code = app->work->code;
+	return app->plan.kind == PLAN_SAVE && (code == 7 || code == 8 || code == 9 || code == 20);
+}
+
+static void fill_go_on(const struct app *app, const struct progress_state *s, struct page *page)
+{
+	char size[SV_SIZE_TEXT];
+	if (app->work->code == 7)
+		page_text(page, STYLE_STRONG,
+			  _("Make space on the store (F2 is a shell) or come back later: what was "
+			    "saved so far is kept. Free now: %s"),
+			  sv_text_size(size, s->free));
+	else
+		page_text(
+			page, STYLE_NORMAL, "%s",
+			_("What was saved so far is kept. Going on is possible now, or later from "
+			  "the first page."));
+	page_item(page, ID_GO_ON, 'G', flow_cannot_go_on(app), "%s", _("Go on with it"));
+}
+
+/* A disk of the job that was unplugged. */
+static void fill_gone(const struct app *app, struct page *page)
+{
+	char name[APP_DISK_TEXT];
+	const struct plan *plan = &app->plan;
+	const struct disk *disk = plan->kind == PLAN_SAVE      ? &plan->source
+				  : plan->kind == PLAN_RESTORE ? &plan->target
+							       : NULL;
+	if (!disk || !app->work->code || app_disk_again(app, disk))
+		return;
+	page_text(page, STYLE_DANGER, _("This disk is not here any more: %s"),
+		  app_disk_name(app, disk, name));
+	if (plan->kind == PLAN_RESTORE)
+		page_text(page, STYLE_WARN, "%s",
+			  _("It has no partition table now, so that nothing mistakes what is half "
+			    "written for a whole. Plug it in again and restore again."));
+}
+
+static void fill_ended(const struct app *app, const struct progress_state *s, struct page *page)
+{
+	const struct work *work = app->work;
 	char time[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
 	page_text(page,
 		  !work->code				? STYLE_OK
@@ -129,10 +179,7 @@ static void fill_ended(const struct work *work, struct page *page)
 		  "%s", verdict(work));
 	if (work->code)
 		page_text(page, STYLE_NORMAL, "%s.", work->err.text);
-	if (work->code == 7 || work->code == 8 || work->code == 20)
-		page_text(page, STYLE_NORMAL, "%s",
-			  _("What was saved so far is kept: the same backup to the same name goes "
-			    "on from there (\"Unfinished: go on with it\")."));
+	fill_gone(app, page);
 	page_gap(page);
 	fill_objects(work, page);
 	page_text(page, STYLE_NORMAL, _("Time %s     %s stored"),
@@ -140,6 +187,8 @@ static void fill_ended(const struct work *work, struct page *page)
 		  sv_text_size(stored, work->now.bytes_stored));
 	fill_counts(work, page);
 	page_gap(page);
+	if (resumable(app))
+		fill_go_on(app, s, page);
 	page_item(page, ID_HOME, 0, NULL, "%s", _("Back to start"));
 	page_item(page, ID_LOG, 0, NULL, "%s", _("Show the log"));
 }
@@ -147,10 +196,9 @@ static void fill_ended(const struct work *work, struct page *page)
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	const struct work *work = app->work;
-	(void)screen;
 	page_title(page, work->what);
 	if (work->ended)
-		fill_ended(work, page);
+		fill_ended(app, screen->state, page);
 	else
 		fill_running(work, page);
 }
@@ -162,21 +210,41 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		work_stop(app->work);
 		app_log(app, "%s", _("stopped by the user"));
 	}
-	if (request == REQ_ENTER && app->work->ended && id == ID_HOME)
+	if (request == REQ_ENTER && app->work->ended && id == ID_GO_ON && resumable(app))
+		flow_go_on(app);
+	else if (request == REQ_ENTER && app->work->ended && id == ID_HOME)
 		app_home(app);
 	if (request == REQ_ENTER && app->work->ended && id == ID_LOG)
 		app_push(app, &screen_log);
 	return false;
 }
 
+static void look_at_store(const struct app *app, struct progress_state *s)
+{
+	struct statvfs st;
+	if (app->work->code == 7 && !statvfs(app->plan.folder, &st))
+		s->free = (uint64_t)st.f_bavail * st.f_frsize;
+}
+
+/* What the user does about an end without success: plugs in, makes space. */
+static void watch(struct app *app, struct progress_state *s)
+{
+	if (s->ticks++ % (WATCH_MS / TICK_MS))
+		return;
+	app_scan_disks(app);
+	look_at_store(app, s);
+}
+
 static void tick(struct app *app, struct screen *screen)
 {
-	(void)screen;
+	if (app->work->ended && app->work->code)
+		watch(app, screen->state);
 	if (!work_poll(app->work))
 		return;
 	app_log(app, "%s: %s %s", app->work->what, verdict(app->work), app->work->err.text);
 	app_scan_disks(app);
 	content_want(app->content, &app->disks, true);
+	look_at_store(app, screen->state);
 	app->fresh = true;
 }
 
@@ -185,7 +253,8 @@ const struct screen_ops screen_progress = {
 	.help = N_("The job runs on its own: Esc goes back to the first page and it continues; "
 		   "shell and log can be used meanwhile. S stops it cleanly. A stopped backup can "
 		   "be continued later."),
-	.tick_ms = 200,
+	.state_size = sizeof(struct progress_state),
+	.tick_ms = TICK_MS,
 	.fill = fill,
 	.act = act,
 	.tick = tick,

@@ -62,8 +62,10 @@ static void fill_chosen_parts(const struct app *app, struct page *page)
 {
 	const struct plan *plan = &app->plan;
 	char list[400] = "";
-	if (plan->all_parts) {
-		page_text(page, STYLE_NORMAL, "  %s", _("all partitions"));
+	if (plan->all_parts || plan->resume) {
+		page_text(page, STYLE_NORMAL, "  %s",
+			  plan->resume ? _("partitions, space and compression as it was begun")
+				       : _("all partitions"));
 		return;
 	}
 	for (size_t i = 0; i < plan->n_parts; i++)
@@ -127,9 +129,12 @@ static void fill_save(const struct app *app, const struct review_state *s, struc
 	page_text(page, STYLE_STRONG, _("TO    %s"), image);
 	page_gap(page);
 	fill_start(plan, s, page);
-	page_option(page, REVIEW_SPACE, _("Space"), "%s",
-		    plan->whole ? _("everything, free space too") : _("used blocks only"));
-	page_option(page, REVIEW_PRESET, _("Compression"), "%s", _(preset_words[plan->preset]));
+	if (!plan->resume) {
+		page_option(page, REVIEW_SPACE, _("Space"), "%s",
+			    plan->whole ? _("everything, free space too") : _("used blocks only"));
+		page_option(page, REVIEW_PRESET, _("Compression"), "%s",
+			    _(preset_words[plan->preset]));
+	}
 	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",
 		    plan->no_verify ? _("no") : _("yes, read back and compare"));
 	page_option(page, REVIEW_BAD, _("Bad sectors"), "%s",

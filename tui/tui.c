@@ -41,6 +41,7 @@ static void app_clear(struct app *app)
 	work_destroy(app->work);
 	work_log_destroy(app->log);
 	content_destroy(app->content);
+	unfinished_destroy(app->unfinished);
 	disk_list_clear(&app->disks);
 	free(app->seen);
 }
@@ -59,6 +60,7 @@ int tui_run(const struct tui_params *params)
 	int signals = face_signals();
 	app.log = work_log_create();
 	app.content = content_create(params->root);
+	app.unfinished = unfinished_create(params->root);
 	app.face = app.log && app.content ? make_face(params, signals) : NULL;
 	int rc = 1;
 	if (app.face)

@@ -223,6 +223,9 @@ struct image_list_entry {
 };
 int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_ret,
 	       struct sv_err *err);
+/* Only the *.part; finished images are not looked at. */
+int image_list_unfinished(const char *store, struct image_list_entry **list_ret, size_t *n_ret,
+			  struct sv_err *err);
 void image_list_free(struct image_list_entry *list, size_t n);
 
 #endif

@@ -45,7 +45,8 @@ static int read_index(int dirfd, struct index_head *head, struct manifest *m)
 	return rc;
 }
 
-/* How far an unfinished one got. An index that cannot be read to its end counts as far as it can. */
+/* How far an unfinished one got. An index that cannot be read to its end counts as far as it can.
+ */
 static void read_progress(int dirfd, struct image_list_entry *e)
 {
 	uint64_t size;
@@ -140,24 +141,25 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The next name that may be an image; NULL at the end (*rc 0) and after an error. */
-static const char *next_name(DIR *dir, const char *store, int *rc, struct sv_err *err)
+static const char *next_name(DIR *dir, const char *store, bool unfinished, int *rc,
+			     struct sv_err *err)
 {
 	const struct dirent *d;
 	do {
 		errno = 0;
 		d = readdir(dir);
-	} while (d && d->d_name[0] == '.');
+	} while (d && (d->d_name[0] == '.' || (unfinished && !ends_with(d->d_name, PART_SUFFIX))));
 	if (!d && errno)
 		*rc = sv_fail(err, SV_E_STORE, errno, store, "cannot read the folder %s", store);
 	return d ? d->d_name : NULL;
 }
 
-static int collect(DIR *dir, const char *store, struct image_list_entry **list, size_t *n,
-		   struct sv_err *err)
+static int collect(DIR *dir, const char *store, bool unfinished, struct image_list_entry **list,
+		   size_t *n, struct sv_err *err)
 {
 	const char *name;
 	int rc = 0;
-	while (*n < MAX_IMAGES && (name = next_name(dir, store, &rc, err))) {
+	while (*n < MAX_IMAGES && (name = next_name(dir, store, unfinished, &rc, err))) {
 		struct image_list_entry e;
 		rc = look(dirfd(dir), name, &e, err);
 		if (rc == SV_E_NOT_FOUND) {
@@ -177,8 +179,8 @@ static int collect(DIR *dir, const char *store, struct image_list_entry **list, 
 	return rc;
 }
 
-int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_ret,
-	       struct sv_err *err)
+static int list_store(const char *store, bool unfinished, struct image_list_entry **list_ret,
+		      size_t *n_ret, struct sv_err *err)
 {
 	struct image_list_entry *list = NULL;
 	size_t n = 0;
@@ -189,7 +191,7 @@ int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_
 		return sv_fail(err,
 			       errno == ENOENT || errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_STORE,
 			       errno, store, "cannot open the store %s", store);
-	int rc = collect(dir, store, &list, &n, err);
+	int rc = collect(dir, store, unfinished, &list, &n, err);
 	closedir(dir);
 	if (rc) {
 		image_list_free(list, n);
@@ -200,6 +202,18 @@ int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_
 	*list_ret = list;
 	*n_ret = n;
 	return 0;
+}
+
+int image_list(const char *store, struct image_list_entry **list_ret, size_t *n_ret,
+	       struct sv_err *err)
+{
+	return list_store(store, false, list_ret, n_ret, err);
+}
+
+int image_list_unfinished(const char *store, struct image_list_entry **list_ret, size_t *n_ret,
+			  struct sv_err *err)
+{
+	return list_store(store, true, list_ret, n_ret, err);
 }
 
 void image_list_free(struct image_list_entry *list, size_t n)

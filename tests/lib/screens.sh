@@ -64,6 +64,17 @@ see() {
 	fail "the screen never showed: $1"
 }
 
+# TEXT: wait until the screen no longer shows it
+see_gone() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		screen | has -F -- "$1" || return 0
+		sleep 0.1
+	done
+	screen >&2
+	fail "the screen goes on to show: $1"
+}
+
 see_not() { ! screen | has -F -- "$1" || { screen >&2; fail "the screen shows: $1"; }; }
 
 # TEXT: move down from the first line until the marked one holds TEXT

@@ -261,6 +261,11 @@ static void test_list(void **state)
 	assert_int_equal(list[2].done, done);
 	assert_true(done && done < total);
 	image_list_free(list, n);
+	assert_int_equal(image_list_unfinished(dir, &list, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].name, "next.part");
+	assert_int_equal(list[0].done, done);
+	image_list_free(list, n);
 	fixture_must(dir, "rm -rf broken other next.part");
 	sample_drop(&s);
 	remove_image();

@@ -87,6 +87,7 @@ struct app {
 	size_t n_seen;
 	struct content *content;       /* what is on the disks, found out in the background */
 	struct unfinished *unfinished; /* backups that can be gone on with; NULL = none */
+	struct share *share;	       /* the store on another machine; NULL = none */
 	struct plan plan;
 	struct work *work; /* the running or last job; NULL = none */
 	struct work_log *log;
@@ -125,7 +126,7 @@ int app_run(struct app *app);
 /* ---- the screens ---- */
 
 extern const struct screen_ops screen_home, screen_source, screen_parts, screen_place, screen_image,
-	screen_target, screen_review, screen_progress, screen_log, screen_help, screen_power,
-	screen_message, screen_contents;
+	screen_share, screen_target, screen_review, screen_progress, screen_log, screen_help,
+	screen_power, screen_message, screen_contents;
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct face_plain {
 	size_t len;
 	bool asking; /* a text for the field `field` is asked for */
 	int field;
+	bool silent;	   /* the terminal does not echo */
 	unsigned int told; /* permille of the last progress sentence */
 	time_t told_at;
 	bool progressing;
@@ -180,10 +182,23 @@ static enum request by_letter(const struct page *page, const char *answer)
 	return REQ_NONE;
 }
 
+/* A password does not appear as it is typed. */
+static void set_echo(struct face_plain *p, bool on)
+{
+	struct termios t;
+	p->silent = !on;
+	if (tcgetattr(STDIN_FILENO, &t))
+		return;
+	t.c_lflag = on ? t.c_lflag | ECHO : t.c_lflag & ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &t);
+}
+
 static void ask_text(struct face_plain *p, const struct page_block *block)
 {
 	p->asking = true;
 	p->field = block->id;
+	if (block->secret)
+		set_echo(p, false);
 	printf("%s? ", block->text ? block->text : "");
 	fflush(stdout);
 }
@@ -196,6 +211,11 @@ static void answer_line(struct face_plain *p, const struct page *page, const cha
 		event->kind = FACE_TEXT;
 		event->id = p->field;
 		snprintf(event->text, sizeof(event->text), "%s", answer);
+		if (p->silent) {
+			set_echo(p, true);
+			explicit_bzero(p->line, sizeof(p->line));
+			fputs("\n", stdout);
+		}
 		return;
 	}
 	const struct page_block *block = by_label(page, answer);
@@ -247,6 +267,8 @@ static void nothing(struct face *face)
 static void destroy(struct face *face)
 {
 	struct face_plain *p = (struct face_plain *)face;
+	if (p->silent)
+		set_echo(p, true);
 	fputs("\n", stdout);
 	fflush(stdout);
 	free(p);

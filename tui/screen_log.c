@@ -3,7 +3,18 @@
 #include "tui/app.h"
 #include "tui/i18n.h"
 
+#include <limits.h>
+
 #define LOG_SHOWN 200
+
+/* At its end, which is what was asked for. The face knows how far that is. */
+static int open_log(struct app *app, struct screen *screen, struct sv_err *err)
+{
+	(void)app;
+	(void)err;
+	screen->view.top = INT_MAX;
+	return 0;
+}
 
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
@@ -21,6 +32,7 @@ const struct screen_ops screen_log = {
 	.name = "log",
 	.help = N_("What this session has done, with times. It is in memory only."),
 	.tick_ms = 1000,
+	.open = open_log,
 	.fill = fill,
 };
 

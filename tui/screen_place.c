@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_PLACE = 100, ID_MOUNT = 1000, ID_UNFINISHED = 2000, ID_FOLDER = 1, ID_NAME, ID_NEXT };
+enum {
+	ID_PLACE = 100,
+	ID_MOUNT = 1000,
+	ID_UNFINISHED = 2000,
+	ID_FOLDER = 1,
+	ID_NAME,
+	ID_NEXT,
+	ID_SHARE
+};
 
 #define MAX_MOUNTS 64
 
@@ -163,6 +171,8 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	page_gap(page);
 	fill_unfinished(app, page);
 	fill_places(app, s, page);
+	page_item(page, ID_SHARE, 'S', NULL, "%s",
+		  _("A folder on another machine: Windows share, NAS, NFS, SSH ..."));
 	page_gap(page);
 	page_field(page, ID_FOLDER, _("Folder"), plan->folder, false);
 	if (plan->kind == PLAN_SAVE)
@@ -225,7 +235,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 	}
 	if (request != REQ_ENTER)
 		return false;
-	if (id >= ID_UNFINISHED)
+	if (id == ID_SHARE)
+		app_push(app, &screen_share);
+	else if (id >= ID_UNFINISHED)
 		go_on(app, (size_t)(id - ID_UNFINISHED));
 	else if (id >= ID_MOUNT && (size_t)(id - ID_MOUNT) < s->n_mounts)
 		mount_it(app, screen, &s->mounts[id - ID_MOUNT]);
@@ -251,6 +263,14 @@ static void tick(struct app *app, struct screen *screen)
 		look(app, screen->state);
 }
 
+/* From the page of shares. */
+static void back(struct app *app, struct screen *screen)
+{
+	look(app, screen->state);
+	if (app->share && !strcmp(app->plan.folder, share_path(app->share)))
+		screen->view.focus = ID_NEXT;
+}
+
 static void done(struct app *app, struct screen *screen)
 {
 	struct place_state *s = screen->state;
@@ -271,5 +291,6 @@ const struct screen_ops screen_place = {
 	.act = act,
 	.text = text,
 	.tick = tick,
+	.back = back,
 	.done = done,
 };

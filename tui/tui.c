@@ -39,6 +39,7 @@ static void app_clear(struct app *app)
 		free(app->top);
 	}
 	work_destroy(app->work);
+	share_close(app->share);
 	work_log_destroy(app->log);
 	content_destroy(app->content);
 	unfinished_destroy(app->unfinished);

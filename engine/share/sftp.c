@@ -187,6 +187,8 @@ static int explain_key(struct share *s, const char *said, struct sv_err *err)
 				  s->url.host);
 	if (share_host_key(s, fingerprint, &ignored) || !*fingerprint)
 		snprintf(fingerprint, sizeof(fingerprint), "its key cannot be read");
+	else
+		memcpy(s->report.unknown_key, fingerprint, sizeof(fingerprint));
 	return share_fail(s, SHARE_STEP_LOGIN, err, SV_E_STORE, 0,
 			  "the host key of %s is not known (%s): compare it on the server with "
 			  "ssh-keygen -l, then give it as --host-key",

@@ -58,12 +58,16 @@ enum share_step {
 
 enum share_outcome { SHARE_NOT_TRIED, SHARE_PASSED, SHARE_FAILED };
 
+#define SHARE_FINGERPRINT_MAX 64 /* "SHA256:..." */
+
 struct share_report {
 	struct {
 		enum share_outcome outcome;
 		char detail[400]; /* what was found: an address, a version; "" when not tried */
 	} steps[SHARE_STEPS];
 	uint64_t free_bytes; /* for this user, when the folder was reached */
+	/* SFTP: the server's key, when it failed because that is not known; else "" */
+	char unknown_key[SHARE_FINGERPRINT_MAX];
 };
 
 const char *share_step_name(enum share_step step); /* "name", "port", ... */

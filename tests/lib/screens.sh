@@ -34,7 +34,8 @@ show_disk() {
 start_screen() {
 	local columns=$1 rows=$2
 	shift 2
-	TMUX_SOCKET=$WORK/tmux
+	# another one each time: a server that is on its way out would take the new session with it
+	TMUX_SOCKET=$(mktemp -u "$WORK/tmux-XXXXXX")
 	rm -f -- "$WORK/ended"
 	# shellcheck disable=SC2016 # for the inner shell
 	tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x "$columns" -y "$rows" -s screen \

@@ -54,7 +54,6 @@ choose 'Folder'
 type_text "$WORK/store"
 choose 'Image'
 see 'Samsung-SSD-870_S5Y2NJ0R204821F_'
-keys C-u
 choose 'Go on'
 keys Enter
 see 'START the backup'

@@ -117,7 +117,6 @@ bool share_gather(const struct share_program *program, int ms, char *text, size_
 
 /* ---- hostkey.c ---- */
 
-
 /* Ask the server for its keys. With params->host_key the one key that matches goes to
  * DIR/known_hosts; else `fingerprint` gets the best key's. SV_E_STORE when nothing matches. */
 int share_host_key(struct share *s, char fingerprint[SHARE_FINGERPRINT_MAX], struct sv_err *err);

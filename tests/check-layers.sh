@@ -16,7 +16,8 @@ declare -A arrows=(
 	[disk]='io util'
 	[fsmap]='io util'
 	[image]='codec pool io util'
-	[job]='image fsmap disk pool share io codec util'
+	[rescue]='io util'
+	[job]='image fsmap disk pool share rescue io codec util'
 )
 
 # library header -> extended regex of the files that may include it

@@ -343,7 +343,14 @@ shareprobe_seeds() {
 	printf '\002welcome\r\nSSH-2.0-OpenSSH_9.2\r\n' | seed shareprobe ssh
 }
 
-for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe share shareprobe; do
+# maps of ddrescue in all states, an old log, one with odd sectors
+mapfile_seeds() {
+	printf '\023# Mapfile. Created by GNU ddrescue version 1.27\n0x00010400     ?               2\n0x00000000  0x00000400  -\n0x00000400  0x00001000  +\n0x00001400  0x00000200  *\n0x00001600  0x00000200  /\n0x00001800  0x0000E800  ?\n' | seed mapfile ddrescue
+	printf '\0 0 +\n\n512\t01000 + # good\n0x400 512 -' | seed mapfile old
+	printf '\0220 G 1\n0 0x12 +\n0x12 4000 -\n' | seed mapfile odd
+}
+
+for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

@@ -1,6 +1,7 @@
 /* hostkey.c - who is the SSH server really: its key, and the fingerprint people compare */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/share/share_int.h"
+#include "engine/util/exec.h"
 
 #include "engine/util/hash.h"
 
@@ -77,16 +78,16 @@ static int scan(struct share *s, char *text, size_t cap, struct sv_err *err)
 {
 	char port[8], *host = s->url.host;
 	char *argv[] = {"ssh-keyscan", "-T", "10", "-p", port, "--", host, NULL};
-	struct share_program program;
+	struct sv_program program;
 	snprintf(port, sizeof(port), "%u", s->url.port);
 	text[0] = '\0';
-	int e = share_spawn(argv, false, &program);
+	int e = sv_spawn(argv, 0, &program);
 	if (e == ENOENT)
 		return sv_fail(err, SV_E_FAILED, 0, "ssh-keyscan",
 			       "ssh-keyscan, which belongs to OpenSSH, is not installed");
 	if (e)
 		return sv_fail(err, SV_E_FAILED, e, "ssh-keyscan", "cannot start ssh-keyscan");
-	while (!share_gather(&program, 100, text, cap) && !share_cancelled(s))
+	while (!sv_gather(&program, 100, text, cap) && !share_cancelled(s))
 		;
 	close(program.out);
 	waitpid(program.pid, NULL, 0);

@@ -1,6 +1,7 @@
 /* sftp.c - a folder on an SSH server, mounted by sshfs */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/share/share_int.h"
+#include "engine/util/exec.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -117,12 +118,12 @@ static bool is_mounted(const struct share *s)
 }
 
 /* Until sshfs has mounted or given up. Its messages are in `said`. */
-static int wait_for_mount(struct share *s, const struct share_program *program, char *said,
-			  size_t cap, struct sv_err *err)
+static int wait_for_mount(struct share *s, const struct sv_program *program, char *said, size_t cap,
+			  struct sv_err *err)
 {
 	bool ended = false;
 	for (int i = 0; i < LOGIN_S * 10 && !ended; i++) {
-		ended = share_gather(program, 100, said, cap);
+		ended = sv_gather(program, 100, said, cap);
 		if (is_mounted(s))
 			return 0;
 		if (share_cancelled(s))
@@ -152,12 +153,12 @@ static void hand_over(struct share *s, int in)
 static int run_sshfs(struct share *s, bool password, char *said, size_t cap, struct sv_err *err)
 {
 	struct words w = {.n = 0};
-	struct share_program program;
+	struct sv_program program;
 	make_words(s, password, &w);
 	if (w.lost)
 		return sv_fail(err, SV_E_USAGE, 0, "sshfs", "the name of a file is too long");
 	said[0] = '\0';
-	int e = share_spawn(w.v, password, &program);
+	int e = sv_spawn(w.v, password ? SV_SPAWN_IN : 0, &program);
 	if (e)
 		return no_sshfs(e, s, err);
 	s->helper = program.pid;

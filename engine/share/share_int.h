@@ -102,19 +102,6 @@ int share_may_mount(struct share *s, struct sv_err *err);
 /* A URL of this share with another path, "" for none. */
 void share_make_url(const struct share_url *url, const char *path, char *out, size_t cap);
 
-/* ---- exec.c: helper programs ---- */
-
-struct share_program {
-	pid_t pid;
-	int in;	 /* send here: its stdin, a socket; -1 = /dev/null */
-	int out; /* read here: its stdout and stderr together */
-};
-/* Start argv[0] of the PATH in a session of its own, signals unblocked. 0 or an errno. */
-int share_spawn(char *const argv[], bool want_in, struct share_program *program);
-/* What there is to read within `ms` is appended to the text, as far as it fits. true when the
- * program has closed its output. */
-bool share_gather(const struct share_program *program, int ms, char *text, size_t cap);
-
 /* ---- hostkey.c ---- */
 
 /* Ask the server for its keys. With params->host_key the one key that matches goes to

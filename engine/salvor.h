@@ -4,6 +4,7 @@
 #define SALVOR_H
 
 #include "engine/disk/disk.h"
+#include "engine/disk/health.h"
 #include "engine/disk/places.h"
 #include "engine/image/image.h"
 #include "engine/share/share.h"

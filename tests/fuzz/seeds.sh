@@ -350,7 +350,12 @@ mapfile_seeds() {
 	printf '\0220 G 1\n0 0x12 +\n0x12 4000 -\n' | seed mapfile odd
 }
 
-for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile; do
+# answers of smartctl
+health_seeds() {
+	cp "$here"/../data/health/*.json "$folder/health/"
+}
+
+for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

@@ -14,6 +14,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-}:intercept_strchr=0:quarantine_size_mb=16
 fuzz_limits() {
 	echo "-rss_limit_mb=256 -malloc_limit_mb=256 -timeout=25 -print_final_stats=1"
 	case ${1##*/fuzz_} in
+	health) echo "-dict=$FUZZ_CORPUS/health.dict" ;;
 	manifest | image | resume) echo "-dict=$FUZZ_CORPUS/manifest.dict" ;;
 	esac
 }

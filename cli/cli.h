@@ -41,6 +41,7 @@ enum cli_opt_id {
 	OPT_PASSWORD_FILE,
 	OPT_HOST_KEY,
 	OPT_IDENTITY,
+	OPT_WAKE,
 	OPT_COUNT
 };
 
@@ -94,6 +95,7 @@ struct cli_word {
 	enum cli_complete complete;
 	bool optional;
 	enum cli_place place;
+	bool many; /* the last one: more of the kind may follow */
 };
 
 struct cli_verb {
@@ -119,6 +121,9 @@ struct cli_args {
 	/* NULL where missing; a URL becomes the path it is mounted at, which cli_clean() turns
 	 * back wherever something is said */
 	const char *words[CLI_MAX_WORDS];
+	const char **more; /* words after the last one, where many may stand; freed by
+			      cli_args_clear() */
+	size_t n_more;
 	const char *root; /* "" or $SALVOR_ROOT */
 
 	bool help, version, json, quiet, verbose, dry_run;
@@ -126,7 +131,7 @@ struct cli_args {
 	const char *progress, *preset, *codec, *on_error, *note;
 	const char *free_mode, *confirm_erase, *against;
 	const char *password_file, *host_key, *identity;
-	bool read_only;
+	bool read_only, wake;
 	struct share *share; /* what a URL among the words was mounted as; or NULL */
 	int level;	     /* INT_MIN = not given */
 	uint32_t sector_size;
@@ -282,6 +287,7 @@ const char *cli_phase_name(enum sv_phase phase);
 /* ---- the verbs ---- */
 
 int cmd_disks(const struct cli_args *args, struct sv_err *err);
+int cmd_health(const struct cli_args *args, struct sv_err *err);
 int cmd_map(const struct cli_args *args, struct sv_err *err);
 int cmd_save(const struct cli_args *args, struct sv_err *err);
 int cmd_restore(const struct cli_args *args, struct sv_err *err);

@@ -72,6 +72,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			  FIELD(host_key), OPT_TYPE_TEXT, COMPLETE_NOTHING},
 	[OPT_IDENTITY] = {"identity", 0, "FILE", NULL, "private key for the SSH server",
 			  FIELD(identity), OPT_TYPE_TEXT, COMPLETE_FILE},
+	[OPT_WAKE] = {"wake", 0, NULL, NULL, "ask a sleeping disk, too", FIELD(wake), OPT_TYPE_FLAG,
+		      COMPLETE_NOTHING},
 };
 
 static int bad_value(const struct cli_option *option, const char *value, struct sv_err *err)
@@ -285,8 +287,21 @@ static int parse_short(struct scan *s, const char *word, struct sv_err *err)
 	return 0;
 }
 
+static int take_another(struct scan *s, const char *word, struct sv_err *err)
+{
+	struct cli_args *args = s->args;
+	const char **grown = reallocarray(args->more, args->n_more + 1, sizeof(*grown));
+	if (!grown)
+		return sv_fail_nomem(err);
+	args->more = grown;
+	args->more[args->n_more++] = word;
+	return 0;
+}
+
 static int take_word(struct scan *s, const char *word, struct sv_err *err)
 {
+	if (s->words && s->verb->words[s->words - 1].many && *word)
+		return take_another(s, word, err);
 	if (s->words == CLI_MAX_WORDS || !s->verb->words[s->words].name)
 		return sv_fail(err, SV_E_USAGE, 0, word, "%s cannot do anything with '%s'",
 			       s->verb->name, word);
@@ -349,5 +364,6 @@ int cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli_arg
 void cli_args_clear(struct cli_args *args)
 {
 	free(args->partitions);
+	free(args->more);
 	memset(args, 0, sizeof(*args));
 }

@@ -43,7 +43,7 @@ fails() {
 		[ "$(jq -r -s '.[-2].type' "$WORK/out")" = error ] || fail "no error line: $*"
 		[ "$(jq -s '.[-2].code' "$WORK/out")" = "$code" ] || fail "error line with another code: $*"
 		;;
-	disks | map | show | list)
+	disks | health | map | show | list)
 		expect_rc "$code" salvor "$@" --json
 		one_sentence
 		;;
@@ -68,7 +68,7 @@ document() {
 note 'wrong usage: 2'
 expect_rc 2 salvor
 one_sentence
-for verb in clone rescue ls extract mount health run report; do
+for verb in clone rescue ls extract mount run report; do
 	fails 2 "this version cannot $verb yet" "$verb" a b
 done
 fails 2 'frobnicate' frobnicate

@@ -50,6 +50,31 @@ static void test_defaults(void **state)
 	cli_args_clear(&a);
 }
 
+/* Where many words may stand, all of them come in their order. */
+static void test_many_words(void **state)
+{
+	static const struct cli_verb many = {.name = "many",
+					     .words = {{"DISK", COMPLETE_DISK, true, .many = true}},
+					     .options = OPT(JSON)};
+	struct cli_args a;
+	struct sv_err err;
+	(void)state;
+	const char *words[] = {"one", "--json", "two", "--", "--three", NULL};
+	assert_int_equal(parse(&many, &a, &err, words), 0);
+	assert_string_equal(a.words[0], "one");
+	assert_int_equal(a.n_more, 2);
+	assert_string_equal(a.more[0], "two");
+	assert_string_equal(a.more[1], "--three");
+	assert_true(a.json);
+	cli_args_clear(&a);
+	assert_int_equal(parse(&many, &a, &err, (const char *[]){NULL}), 0);
+	assert_null(a.words[0]);
+	assert_int_equal(a.n_more, 0);
+	cli_args_clear(&a);
+	assert_int_equal(parse(&many, &a, &err, (const char *[]){"one", "", NULL}), SV_E_USAGE);
+	cli_args_clear(&a);
+}
+
 static void test_both_forms(void **state)
 {
 	struct cli_args a;
@@ -241,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_many_words),
 		cmocka_unit_test(test_both_forms),
 		cmocka_unit_test(test_letters),
 		cmocka_unit_test(test_end_of_options),

@@ -10,7 +10,7 @@ static const struct codec_ops *const codecs[] = {&codec_zstd, &codec_xz, &codec_
 
 static const struct codec_preset presets[] = {
 	{.name = "fast", .codec = "zstd", .level = 1, .frame_size = 1 * SV_MIB},
-	{.name = "normal", .codec = "zstd", .level = 3, .frame_size = 2 * SV_MIB},
+	{.name = "normal", .codec = "zstd", .level = 3, .frame_size = 4 * SV_MIB},
 	{.name = "small", .codec = "zstd", .level = 9, .frame_size = 4 * SV_MIB},
 	{.name = "smallest", .codec = "zstd", .level = 19, .frame_size = 4 * SV_MIB},
 };

@@ -296,6 +296,23 @@ static const char *whole_name(const struct disk *disk)
 	return *disk->parent ? disk->parent : disk->kname;
 }
 
+bool disk_file_of(const struct disk *disk, const char *path, struct disk_file *file)
+{
+	struct stat st;
+	if (disk)
+		return sysfs_loop_file(whole_name(disk), &file->dev, &file->inode);
+	if (stat(path, &st))
+		return false;
+	file->dev = st.st_dev;
+	file->inode = st.st_ino;
+	return true;
+}
+
+bool disk_file_same(const struct disk_file *a, const struct disk_file *b)
+{
+	return a->dev == b->dev && a->inode == b->inode;
+}
+
 bool disk_same(const struct disk *a, const struct disk *b)
 {
 	return !strcmp(whole_name(a), whole_name(b));

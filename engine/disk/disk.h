@@ -62,6 +62,15 @@ bool disk_confirm_matches(const struct disk *disk, const char *given);
  * dm and md; of a path that is not there yet: its folder. "" when it is none (tmpfs, network). 0 or
  * SV_E_IO. */
 int disk_of_path(const char *root, const char *path, char kname[64], struct sv_err *err);
+/*
+ * The file that is meant: of a loop device (`disk`, or the disk of that partition) the one it is
+ * made of, without a disk the one at `path`. false when there is none.
+ */
+struct disk_file {
+	uint64_t dev, inode;
+};
+bool disk_file_of(const struct disk *disk, const char *path, struct disk_file *file_ret);
+bool disk_file_same(const struct disk_file *a, const struct disk_file *b);
 /* true when the two lie on the same physical disk (either may be a partition). */
 bool disk_same(const struct disk *a, const struct disk *b);
 /* true when `part` (start, size on the disk) is touched by mounted filesystem's device kname (its

@@ -211,18 +211,33 @@ static bool first_name(void *ctx, const char *name)
 	return false;
 }
 
-/* A path of another mount namespace means nothing here; the device itself knows. */
-static bool ask_loop(const char *kname, char below[SYSFS_KNAME])
+static bool loop_status(const char *kname, struct loop_info64 *info)
 {
 	char node[SYSFS_KNAME + 8];
-	struct loop_info64 info;
 	sysfs_node(kname, node, sizeof(node));
-	int fd = open(node, O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info) && info.lo_rdevice &&
-		  sysfs_of_devno("", major(info.lo_rdevice), minor(info.lo_rdevice), below);
+	int fd = strncmp(kname, "loop", 4) ? -1 : open(node, O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, info);
 	if (fd >= 0)
 		close(fd);
 	return ok;
+}
+
+bool sysfs_loop_file(const char *kname, uint64_t *dev, uint64_t *inode)
+{
+	struct loop_info64 info;
+	if (!loop_status(kname, &info) || info.lo_rdevice)
+		return false;
+	*dev = info.lo_device;
+	*inode = info.lo_inode;
+	return true;
+}
+
+/* A path of another mount namespace means nothing here; the device itself knows. */
+static bool ask_loop(const char *kname, char below[SYSFS_KNAME])
+{
+	struct loop_info64 info;
+	return loop_status(kname, &info) && info.lo_rdevice &&
+	       sysfs_of_devno("", major(info.lo_rdevice), minor(info.lo_rdevice), below);
 }
 
 bool sysfs_loop_below(const char *root, const char *kname, char below[SYSFS_KNAME])

@@ -46,6 +46,9 @@ void sysfs_node(const char *kname, char *out, size_t cap);
 void sysfs_of_file(const char *root, const char *path, char kname[SYSFS_KNAME]);
 /* The block device that a loop device lies on; false when it lies on a file. */
 bool sysfs_loop_below(const char *root, const char *kname, char below[SYSFS_KNAME]);
+/* The file that a loop device of this machine is made of, whatever it is called by now; false when
+ * it is no loop device. */
+bool sysfs_loop_file(const char *kname, uint64_t *dev, uint64_t *inode);
 /* Down through loop, device mapper and md (their first member) to a disk or partition, in place. */
 void sysfs_lowest(const char *root, char kname[SYSFS_KNAME]);
 

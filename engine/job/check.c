@@ -6,19 +6,10 @@
 
 #include <stdio.h>
 
-void check_where(const struct image_info *info, uint64_t pos, char *out, size_t cap)
+void check_say(struct sv_job *job, const char *where, uint64_t start, uint64_t len,
+	       const char *what)
 {
-	snprintf(out, cap, "outside of the partitions");
-	for (size_t i = 0; i < info->n_parts; i++)
-		if (pos >= info->parts[i].start && pos - info->parts[i].start < info->parts[i].size)
-			snprintf(out, cap, "in partition %d", info->parts[i].number);
-}
-
-void check_say_damage(struct sv_job *job, const struct image_info *info, uint64_t start,
-		      uint64_t len, const char *what)
-{
-	char where[40], text[256];
-	check_where(info, start, where, sizeof(where));
+	char text[256];
 	snprintf(text, sizeof(text), "bytes %llu to %llu of the disk, %s: %s",
 		 (unsigned long long)start, (unsigned long long)(start + len - 1), where, what);
 	job_event(job, &(struct sv_event){.kind = SV_EVENT_DAMAGE,
@@ -26,6 +17,17 @@ void check_say_damage(struct sv_job *job, const struct image_info *info, uint64_
 					  .object = where,
 					  .start = start,
 					  .len = len});
+}
+
+void check_say_damage(struct sv_job *job, const struct image_info *info, uint64_t start,
+		      uint64_t len, const char *what)
+{
+	char where[40] = "outside of the partitions";
+	for (size_t i = 0; i < info->n_parts; i++)
+		if (start >= info->parts[i].start &&
+		    start - info->parts[i].start < info->parts[i].size)
+			snprintf(where, sizeof(where), "in partition %d", info->parts[i].number);
+	check_say(job, where, start, len, what);
 }
 
 struct frame_check {

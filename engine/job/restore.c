@@ -1,7 +1,7 @@
 /* restore.c - the job that writes an image back to a disk, a partition or a file */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/check.h"
-#include "engine/job/restore.h"
+#include "engine/job/sink.h"
 #include "engine/job/walk.h"
 
 #include "engine/disk/layout.h"
@@ -12,6 +12,17 @@
 
 struct restore_state {
 	struct sv_restore_params params; /* strings owned */
+};
+
+/* A restore in progress: everything is the job thread's, but what walk_frames() reads. */
+struct restore_run {
+	struct sv_job *job;
+	const struct sv_restore_params *params;
+	struct image_reader *reader;
+	struct target_params target;
+	struct sink sink;
+	struct sv_extents damaged; /* ranges of the stream lost to damaged frames */
+	bool image_damaged;	   /* some file of the image is not what it was */
 };
 
 static void restore_destroy(void *p)
@@ -33,8 +44,8 @@ static int select_part(struct restore_run *run, uint64_t start, uint64_t size, b
 		return sv_fail(err, SV_E_NOT_FOUND, 0, run->params->image,
 			       "partition %d was not saved into this image",
 			       run->params->partition);
-	run->start = start;
-	run->len = size;
+	run->sink.start = start;
+	run->sink.len = size;
 	return 0;
 }
 
@@ -57,7 +68,7 @@ static int select_from_table(struct restore_run *run, struct sv_err *err)
 static int select_region(struct restore_run *run, struct sv_err *err)
 {
 	const struct image_info *info = image_reader_info(run->reader);
-	run->len = info->size;
+	run->sink.len = info->size;
 	if (!run->params->partition)
 		return 0;
 	for (size_t i = 0; i < info->n_parts; i++) {
@@ -73,29 +84,13 @@ static int select_region(struct restore_run *run, struct sv_err *err)
 
 /* ---- data ---- */
 
-static unsigned int written_kinds(const struct restore_run *run)
-{
-	unsigned int kinds = 1u << SV_RUN_DATA;
-	if (!run->target.create) /* a new file is all zeros */
-		kinds |= 1u << SV_RUN_ZERO | 1u << SV_RUN_BAD;
-	if (run->params->free_mode == SV_FREE_ZERO && !run->target.create)
-		kinds |= 1u << SV_RUN_FREE;
-	return kinds;
-}
-
 static bool holds_wanted(const struct restore_run *run, uint64_t number)
 {
 	const struct sv_runs *runs = image_reader_runs(run->reader);
 	uint64_t start, len;
 	image_reader_frame_range(run->reader, number, &start, &len);
-	uint64_t from = SV_MAX(start, run->start), to = SV_MIN(start + len, run->start + run->len);
-	unsigned int kinds = written_kinds(run) |
-			     (run->params->free_mode == SV_FREE_DISCARD ? 1u << SV_RUN_FREE : 0);
-	for (size_t i = sv_runs_seek(runs, from); from < to && i < runs->n && runs->v[i].start < to;
-	     i++)
-		if (kinds & 1u << runs->v[i].kind)
-			return true;
-	return false;
+	return sv_runs_touch(runs, sink_wanted(&run->sink), SV_MAX(start, run->sink.start),
+			     SV_MIN(start + len, run->sink.start + run->sink.len));
 }
 
 static bool wants_frame(void *arg, uint64_t number)
@@ -105,50 +100,21 @@ static bool wants_frame(void *arg, uint64_t number)
 	return !run->params->partition || holds_wanted(run, number);
 }
 
-/* Write [a, b) of the stream, which stands at `raw` (NULL = zeros); what belongs to head or tail is
- * kept for the end. */
-static int put(struct restore_run *run, uint64_t a, uint64_t b, const uint8_t *raw,
-	       struct sv_err *err)
+/* A damaged frame: remember and tell. */
+static int take_damage(struct restore_run *run, const struct walk_frame *frame, struct sv_err *err)
 {
-	for (int i = 0; i < 2; i++) {
-		struct held *held = &run->held[i];
-		uint64_t from = SV_MAX(a, held->start), to = SV_MIN(b, held->start + held->len);
-		if (from >= to)
-			continue;
-		if (raw)
-			memcpy(held->buf + (from - held->start), raw + (from - a),
-			       (size_t)(to - from));
-		int rc = a < from ? put(run, a, from, raw, err) : 0;
-		if (!rc && to < b)
-			rc = put(run, to, b, raw ? raw + (to - a) : NULL, err);
-		return rc;
-	}
-	return restore_write(run, a - run->start, (size_t)(b - a), raw, err);
-}
-
-static int put_frame(struct restore_run *run, const struct walk_frame *frame, struct sv_err *err)
-{
-	const struct sv_runs *runs = image_reader_runs(run->reader);
-	unsigned int kinds = written_kinds(run);
-	uint64_t end = SV_MIN(frame->start + frame->len, run->start + run->len);
-	uint64_t pos = SV_MAX(frame->start, run->start);
-	int rc = 0;
-	for (size_t i = sv_runs_seek(runs, pos); !rc && pos < end && i < runs->n;) {
-		uint64_t to = SV_MIN(runs->v[i].start + runs->v[i].len, end);
-		bool write = kinds & 1u << runs->v[i].kind;
-		bool discard =
-			runs->v[i].kind == SV_RUN_FREE && run->params->free_mode == SV_FREE_DISCARD;
-		/* neighbours that are written too go out in one piece */
-		for (i++; write && i < runs->n && to < end && kinds & 1u << runs->v[i].kind; i++)
-			to = SV_MIN(runs->v[i].start + runs->v[i].len, end);
-		if (write)
-			rc = put(run, pos, to,
-				 frame->constant ? NULL : frame->raw + (pos - frame->start), err);
-		else if (discard)
-			rc = blk_discard(run->target.dev, pos - run->start, to - pos, err);
-		pos = to;
-	}
-	return rc;
+	uint64_t from = SV_MAX(frame->start, run->sink.start);
+	uint64_t to = SV_MIN(frame->start + frame->len, run->sink.start + run->sink.len);
+	struct sv_event event = {.kind = SV_EVENT_DAMAGE,
+				 .sentence = frame->damage,
+				 .object = "frame",
+				 .start = from,
+				 .len = to - from};
+	job_event(run->job, &event);
+	run->image_damaged = true;
+	if (frame->constant) /* its content is known from the run map */
+		return 0;
+	return sv_extents_add(&run->damaged, from, to - from) ? sv_fail_nomem(err) : 0;
 }
 
 static int restore_frame(void *arg, const struct walk_frame *frame, struct sv_err *err)
@@ -156,9 +122,10 @@ static int restore_frame(void *arg, const struct walk_frame *frame, struct sv_er
 	struct restore_run *run = arg;
 	int rc = 0;
 	if (frame->damage)
-		rc = restore_damage(run, frame, err);
+		rc = take_damage(run, frame, err);
 	if (!rc && (!frame->damage || frame->constant))
-		rc = put_frame(run, frame, err);
+		rc = sink_put(&run->sink, image_reader_runs(run->reader), frame->start, frame->len,
+			      frame->constant ? NULL : frame->raw, err);
 	job_advance(run->job, holds_wanted(run, frame->number) ? frame->len : 0, frame->stored_len);
 	return rc;
 }
@@ -175,58 +142,39 @@ static uint64_t bytes_wanted(struct restore_run *run)
 	return sum;
 }
 
-static int write_data(struct restore_run *run, struct sv_err *err)
+static int write_data(void *arg, struct sv_err *err)
 {
 	static const struct walk_sink sink = {
 		.wants = wants_frame, .check_constant = true, .frame = restore_frame};
+	struct restore_run *run = arg;
 	job_phase(run->job, SV_PHASE_COPY, bytes_wanted(run));
-	int rc = walk_frames(run->job, run->reader, &sink, run, run->params->threads, err);
-	if (!rc) {
-		job_phase(run->job, SV_PHASE_FLUSH, 0);
-		rc = blk_flush(run->target.dev, err);
-	}
-	return rc;
+	return walk_frames(run->job, run->reader, &sink, run, run->params->threads, err);
 }
 
 /* Read back what was written, before there is a table that makes it look usable. */
-static int read_back(struct restore_run *run, struct sv_err *err)
+static int read_back(void *arg, struct sv_err *err)
 {
+	struct restore_run *run = arg;
 	struct sv_extents skip = {0};
-	struct check_device what = {
-		.dev = run->target.dev,
-		.start = run->start,
-		.len = run->len,
+	struct check_image what = {
+		.dev = run->sink.target.dev,
+		.start = run->sink.start,
+		.len = run->sink.len,
 		.skip = &skip,
 		.bad_are_zero = true,
 		.free_are_zero = run->params->free_mode == SV_FREE_ZERO,
-		.code = SV_E_DIFFERS,
 	};
 	int rc = sv_extents_copy(&skip, &run->damaged);
 	for (int i = 0; !rc && i < 2; i++)
-		rc = sv_extents_add(&skip, run->held[i].start, run->held[i].len);
+		rc = sv_extents_add(&skip, run->sink.held[i].start, run->sink.held[i].len);
 	sv_extents_normalise(&skip);
-	blk_file_drop_cache(run->target.base);
 	if (!rc)
-		rc = check_device(run->job, run->reader, &what, run->params->threads, err);
+		rc = check_against_image(run->job, run->reader, &what, run->params->threads, err);
 	sv_extents_clear(&skip);
 	return rc;
 }
 
-static int write_all(struct restore_run *run, struct sv_err *err)
-{
-	int rc = restore_begin(run, err);
-	if (!rc)
-		rc = write_data(run, err);
-	if (!rc && run->params->verify)
-		rc = read_back(run, err);
-	if (!rc && atomic_load(&run->job->stop))
-		rc = sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
-	if (!rc)
-		rc = restore_end(run, err);
-	if (rc == SV_E_IO || rc == SV_E_NOSPC || rc == SV_E_SOURCE)
-		rc = sv_err_recode(err, SV_E_TARGET);
-	return rc;
-}
+static const struct sink_steps steps = {.copy = write_data, .check = read_back};
 
 static void found_in_file(void *arg, const char *file, uint64_t start, uint64_t len,
 			  const char *sentence)
@@ -276,7 +224,7 @@ static int verdict(struct restore_run *run, struct sv_err *err)
 	struct sv_extents bad = {0}, region = {0}, hit = {0};
 	int rc = sv_runs_select(&bad, image_reader_runs(run->reader), 1u << SV_RUN_BAD);
 	if (!rc)
-		rc = sv_extents_add(&region, run->start, run->len);
+		rc = sv_extents_add(&region, run->sink.start, run->sink.len);
 	if (!rc)
 		rc = sv_extents_intersect(&hit, &bad, &region);
 	uint64_t bytes = sv_extents_total(&hit);
@@ -305,27 +253,61 @@ static int verdict(struct restore_run *run, struct sv_err *err)
 	return 0;
 }
 
+/* Partition N goes into partition M of a disk, by default N; of a file only when M is given. */
+static void describe_target(struct restore_run *run)
+{
+	const struct sv_restore_params *p = run->params;
+	const struct image_info *info = image_reader_info(run->reader);
+	int to = p->target_partition ? p->target_partition : p->partition;
+	run->target = (struct target_params){
+		.root = p->root,
+		.target = p->target,
+		.confirm_erase = p->confirm_erase,
+		.disk_part = p->partition ? to : 0,
+		.file_part = p->target_partition,
+		.sector_size = p->sector_size,
+		.needed = run->sink.len,
+		.needed_sector = info->sector_size,
+		.image = p->image,
+	};
+}
+
+static int open_image(struct restore_run *run, struct sv_err *err)
+{
+	const struct sv_restore_params *p = run->params;
+	int rc = image_reader_open(p->image, IMAGE_OPEN_SALVAGE, &run->reader, err);
+	if (rc)
+		return rc;
+	run->sink.job = run->job;
+	run->sink.runs = image_reader_runs(run->reader);
+	run->sink.part = p->partition;
+	run->sink.free_mode = p->free_mode;
+	run->sink.verify = p->verify;
+	return select_region(run, err);
+}
+
 static int restore_run(struct sv_job *job, void *p, struct sv_err *err)
 {
 	struct restore_state *s = p;
 	struct restore_run run = {.job = job, .params = &s->params};
-	int rc = image_reader_open(s->params.image, IMAGE_OPEN_SALVAGE, &run.reader, err);
-	if (!rc)
-		rc = select_region(&run, err);
-	if (!rc)
-		rc = target_check(&s->params, s->params.image, run.len,
-				  image_reader_info(run.reader)->sector_size, &run.target, err);
+	struct target *target = &run.sink.target;
+	int rc = open_image(&run, err);
+	if (!rc) {
+		describe_target(&run);
+		rc = target_check(&run.target, target, err);
+	}
 	if (!rc)
 		rc = say_start(&run, err);
 	if (!rc && !s->params.dry_run) {
-		rc = target_open(&s->params, &run.target, err);
+		rc = target_open(&run.target, target, err);
 		if (!rc)
-			rc = write_all(&run, err);
+			rc = sink_write(&run.sink, &steps, &run, err);
 		if (!rc)
 			rc = verdict(&run, err);
-		target_close(&run.target, rc && rc != SV_E_DIFFERS && rc != SV_E_UNREADABLE);
+		target_close(target, rc && rc != SV_E_DIFFERS && rc != SV_E_UNREADABLE);
 	}
-	restore_release(&run);
+	sink_release(&run.sink);
+	sv_extents_clear(&run.damaged);
 	image_reader_close(run.reader);
 	return rc;
 }

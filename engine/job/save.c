@@ -3,6 +3,7 @@
 #include "engine/job/save.h"
 
 #include "engine/job/check.h"
+#include "engine/job/gather.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -110,7 +111,9 @@ static int sample_granule(struct save_run *run, const struct image_writer *w, ui
 	uint64_t start = granule * IMAGE_GRANULE;
 	size_t len = (size_t)SV_MIN(IMAGE_GRANULE, run->map->size - start);
 	struct sv_extents bad = {0};
-	int rc = save_read_range(run, start, len, buf, &bad, err);
+	const struct gather what = {
+		.dev = run->source.dev, .runs = &run->map->plan, .kinds = 1u << SV_RUN_READ};
+	int rc = gather_read(&what, start, len, buf, &bad, err);
 	*seen = bad.n == 0; /* an area that went bad since says nothing about change */
 	sv_extents_clear(&bad);
 	if (rc || !*seen)
@@ -246,6 +249,10 @@ static void say_full(const struct save_run *run, struct sv_err *err)
 
 static int write_image(struct save_run *run, struct sv_err *err)
 {
+	run->frames = (struct frames){.dev = run->source.dev,
+				      .plan = &run->map->plan,
+				      .frame_size = run->frame_size,
+				      .skip_bad = run->params.on_error == SV_ON_ERROR_SKIP};
 	int rc = open_writer(run, err);
 	if (!rc) {
 		say_start(run);

@@ -3,22 +3,16 @@
 #ifndef SV_JOB_SAVE_H
 #define SV_JOB_SAVE_H
 
-#include "engine/job/job.h"
+#include "engine/job/frame.h"
 #include "engine/job/source.h"
 
 /* One frame on its way from the source to the store: the item of the pipeline. */
 struct save_frame {
-	uint64_t number, start;
-	size_t len;
-	uint8_t *raw; /* the stream's bytes: free, bad and absent ranges are zeros; undefined when
-			 `empty` */
-	bool empty;   /* nothing in it is to be read */
-	uint64_t bytes_read;   /* bytes that were to be read, good or bad */
-	struct sv_extents bad; /* what could not be read, in bytes of the disk */
+	struct frame frame;
+	uint64_t number;
 	void *stored;
 	size_t stored_len;
 	uint32_t checksum;
-	struct sv_runs runs; /* made relative, handed on absolute */
 	struct sv_digest *digests;
 	size_t n_digests;
 };
@@ -31,6 +25,7 @@ struct save_run {
 	int *partitions;	      /* own storage for those taken over from IMAGE.part */
 	struct source source;
 	struct sv_map *map;
+	struct frames frames;
 	const struct codec_ops *codec;
 	int level;
 	uint32_t frame_size;
@@ -51,11 +46,6 @@ int save_settle_options(struct save_run *run, struct sv_err *err);
 
 /* The pipeline of frames; arg is a struct save_run. */
 extern const struct pool_ops save_pool_ops;
-
-/* Read the READ ranges of [start, start + len) as the stream has them, the rest as zeros. `bad`
- * NULL: the first unreadable sector is the error. */
-int save_read_range(struct save_run *run, uint64_t start, size_t len, uint8_t *buf,
-		    struct sv_extents *bad, struct sv_err *err);
 
 /* Lines for report.txt; malloc'ed, NULL when out of memory. */
 char *save_report_head(const struct save_run *run);

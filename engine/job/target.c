@@ -1,4 +1,4 @@
-/* target.c - the thing a restore writes to: found, checked, opened */
+/* target.c - the thing a job writes to: found, checked, opened */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/target.h"
 
@@ -21,8 +21,8 @@ static int refuse_confirm(const char *name, const char *given, const char *id, s
 		       "--confirm-erase %s does not name %s, whose ID is %s", given, name, id);
 }
 
-static int check_file(const struct sv_restore_params *params, const struct stat *st,
-		      struct target *t, struct sv_err *err)
+static int check_file(const struct target_params *params, const struct stat *st, struct target *t,
+		      struct sv_err *err)
 {
 	char id[32];
 	if (!S_ISREG(st->st_mode))
@@ -46,6 +46,22 @@ static int check_not_in_image(const char *target, const char *image, struct sv_e
 		return sv_fail(err, SV_E_REFUSED, 0, target,
 			       "%s is a part of the image that would be restored", target);
 	return 0;
+}
+
+/* Another name of the source, or a device made of the same file, as the target. */
+static int check_not_source(const struct target_params *params, const struct disk *target,
+			    struct sv_err *err)
+{
+	const struct source *source = params->source;
+	struct disk_file read, written;
+	if (!source ||
+	    !disk_file_of(source->is_device ? &source->disk : NULL, params->source_name, &read) ||
+	    !disk_file_of(target, params->target, &written) || !disk_file_same(&read, &written))
+		return 0;
+	/* two partitions of one device; whether they may is for the rules of disks */
+	if (source->is_device && target && disk_same(&source->disk, target))
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, params->target, "%s is the source", params->target);
 }
 
 /* Where partition `number` lies on a disk or disk file that has no node for it. */
@@ -73,17 +89,19 @@ static int find_window(const char *path, uint32_t sector_size, int number, struc
 	return rc;
 }
 
-static int check_file_target(const struct sv_restore_params *params, uint64_t needed,
-			     uint32_t image_sector, struct target *t, struct sv_err *err)
+static int check_file_target(const struct target_params *params, struct target *t,
+			     struct sv_err *err)
 {
 	struct stat st;
-	t->sector_size = params->sector_size ? params->sector_size : image_sector;
+	t->sector_size = params->sector_size ? params->sector_size : params->needed_sector;
 	if (stat(t->path, &st) == 0) {
-		int rc = check_not_in_image(t->path, params->image, err);
+		int rc = params->image ? check_not_in_image(t->path, params->image, err) : 0;
+		if (!rc)
+			rc = check_not_source(params, NULL, err);
 		if (!rc)
 			rc = check_file(params, &st, t, err);
-		if (!rc && params->target_partition)
-			rc = find_window(t->path, t->sector_size, params->target_partition, t, err);
+		if (!rc && params->file_part)
+			rc = find_window(t->path, t->sector_size, params->file_part, t, err);
 		if (!rc && t->window_len)
 			t->size = t->window_len;
 		return rc;
@@ -93,7 +111,7 @@ static int check_file_target(const struct sv_restore_params *params, uint64_t ne
 	if (!strncmp(t->path, "/dev/", 5))
 		return sv_fail(err, SV_E_NOT_FOUND, 0, t->path, "there is no disk %s", t->path);
 	t->create = true;
-	t->size = needed;
+	t->size = params->needed;
 	return 0;
 }
 
@@ -112,28 +130,38 @@ static int find_part(const char *root, const struct disk *disk, int number, stru
 	return find_window(disk->path, 0, number, t, err);
 }
 
-static int check_device_target(const struct sv_restore_params *params, const char *store,
-			       struct target *t, struct sv_err *err)
+/* What is read: the disk itself, and the device on which the image or the source's file lies. */
+static const struct disk *what_is_read(const struct target_params *params, char store_kname[64])
 {
-	char store_kname[64] = "", id[128], own_id[128];
+	const struct source *source = params->source;
+	const char *file = params->image;
+	if (source && !source->is_device)
+		file = params->source_name;
+	if (!file || disk_of_path(params->root, file, store_kname, NULL))
+		store_kname[0] = '\0';
+	return source && source->is_device ? &source->disk : NULL;
+}
+
+static int check_device_target(const struct target_params *params, struct target *t,
+			       struct sv_err *err)
+{
+	char store_kname[64], id[128], own_id[128];
 	struct disk named, written;
 	int rc = disk_find(params->root, params->target, &named, err);
 	if (rc)
 		return rc;
 	written = named;
 	t->is_device = true;
-	if (params->partition && !named.partition)
-		rc = find_part(params->root, &named,
-			       params->target_partition ? params->target_partition
-							: params->partition,
-			       &written, t, err);
+	if (params->disk_part && !named.partition)
+		rc = find_part(params->root, &named, params->disk_part, &written, t, err);
+	if (!rc)
+		rc = check_not_source(params, &written, err);
 	if (rc)
 		return rc;
-	if (disk_of_path(params->root, store, store_kname, NULL))
-		store_kname[0] = '\0';
+	const struct disk *source = what_is_read(params, store_kname);
 	/* the rules of use come before the confirmation: no ID makes a mounted disk a target */
 	disk_confirm_id(&written, own_id, sizeof(own_id));
-	rc = disk_check_target(params->root, &written, NULL, store_kname, own_id, &t->identity,
+	rc = disk_check_target(params->root, &written, source, store_kname, own_id, &t->identity,
 			       err);
 	if (rc)
 		return rc;
@@ -145,36 +173,33 @@ static int check_device_target(const struct sv_restore_params *params, const cha
 	return 0;
 }
 
-static int find_and_check(const struct sv_restore_params *params, const char *store,
-			  uint64_t needed, uint32_t image_sector, struct target *t,
-			  struct sv_err *err)
+static int find_and_check(const struct target_params *params, struct target *t, struct sv_err *err)
 {
-	int rc = disk_is_device_spec(params->target)
-			 ? check_device_target(params, store, t, err)
-			 : check_file_target(params, needed, image_sector, t, err);
+	int rc = disk_is_device_spec(params->target) ? check_device_target(params, t, err)
+						     : check_file_target(params, t, err);
 	return rc == SV_E_IO ? sv_err_recode(err, SV_E_TARGET) : rc;
 }
 
-int target_check(const struct sv_restore_params *params, const char *store, uint64_t needed,
-		 uint32_t image_sector, struct target *t, struct sv_err *err)
+int target_check(const struct target_params *params, struct target *t, struct sv_err *err)
 {
 	t->path = params->target;
-	int rc = find_and_check(params, store, needed, image_sector, t, err);
+	int rc = find_and_check(params, t, err);
 	if (rc)
 		return rc;
-	if (t->size < needed)
+	if (t->size < params->needed)
 		return sv_fail(err, SV_E_REFUSED, 0, t->path,
 			       "%s is too small: %llu bytes are missing", t->path,
-			       (unsigned long long)(needed - t->size));
-	if (t->sector_size != image_sector)
+			       (unsigned long long)(params->needed - t->size));
+	if (t->sector_size != params->needed_sector)
 		return sv_fail(err, SV_E_REFUSED, 0, t->path,
-			       "%s has sectors of %u bytes, the image is of a disk with sectors of "
-			       "%u bytes",
-			       t->path, t->sector_size, image_sector);
+			       "%s has sectors of %u bytes, %s with sectors of %u bytes", t->path,
+			       t->sector_size,
+			       params->image ? "the image is of a disk" : "the source is a disk",
+			       params->needed_sector);
 	return 0;
 }
 
-int target_open(const struct sv_restore_params *params, struct target *t, struct sv_err *err)
+int target_open(const struct target_params *params, struct target *t, struct sv_err *err)
 {
 	int rc;
 	if (t->is_device)

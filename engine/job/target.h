@@ -1,9 +1,24 @@
-/* target.h - the thing a restore writes to: found, checked, opened; private to engine/job */
+/* target.h - the thing a job writes to: found, checked, opened; private to engine/job */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef SV_JOB_TARGET_H
 #define SV_JOB_TARGET_H
 
-#include "engine/salvor.h"
+#include "engine/job/source.h"
+
+/* What is to be written where, and what must not be hit by it. Strings are the caller's. */
+struct target_params {
+	const char *root;
+	const char *target;	     /* device spec or file */
+	const char *confirm_erase;   /* NULL = not given */
+	int disk_part;		     /* > 0: this partition of TARGET when that is a whole disk */
+	int file_part;		     /* > 0: this partition of TARGET when that is a file */
+	uint32_t sector_size;	     /* of a raw file; 0 = that of what is written */
+	uint64_t needed;	     /* bytes that will be written */
+	uint32_t needed_sector;	     /* sector size of what is written */
+	const char *image;	     /* the image that is read; NULL = none */
+	const char *source_name;     /* the source that is read, and ... */
+	const struct source *source; /* ... what it is, open; NULL = none */
+};
 
 /* Zero-initialised = nothing. After target_check() nothing is open yet; after target_open() dev is.
  */
@@ -19,17 +34,13 @@ struct target {
 	uint64_t window_start, window_len; /* a partition without a node of its own; len 0 = none */
 };
 
-/*
- * All checks of DESIGN section 6 but the size: existence, use, store, source, confirmation.
- * `needed` bytes will be written; `image_sector` is the image's sector size. partition M > 0 of a
- * named disk is written instead of the disk. SV_E_NOT_FOUND, SV_E_REFUSED.
- */
-int target_check(const struct sv_restore_params *params, const char *store, uint64_t needed,
-		 uint32_t image_sector, struct target *target, struct sv_err *err);
+/* All checks of DESIGN section 6: existence, use, image, source, confirmation, size, sectors.
+ * SV_E_NOT_FOUND, SV_E_REFUSED. */
+int target_check(const struct target_params *params, struct target *target, struct sv_err *err);
 
 /* Open for writing, checking again on the descriptor that it is still what was checked.
  * SV_E_REFUSED, SV_E_TARGET. */
-int target_open(const struct sv_restore_params *params, struct target *target, struct sv_err *err);
+int target_open(const struct target_params *params, struct target *target, struct sv_err *err);
 
 /* Closes. `remove_new`: a file that target_open() made is removed again. */
 void target_close(struct target *target, bool remove_new);

@@ -78,13 +78,13 @@ static int compare_disk(struct verify_run *run, const struct sv_verify_params *p
 	if (rc)
 		return rc;
 	source_say_unguarded(run->job, &source);
-	struct check_device what = {.dev = source.dev, .len = info->size, .code = SV_E_DIFFERS};
+	struct check_image what = {.dev = source.dev, .len = info->size};
 	if (source.dev->size < info->size)
 		rc = sv_fail(err, SV_E_DIFFERS, 0, p->against,
 			     "%s is %llu bytes smaller than the disk of the image", p->against,
 			     (unsigned long long)(info->size - source.dev->size));
 	else
-		rc = check_device(run->job, run->reader, &what, p->threads, err);
+		rc = check_against_image(run->job, run->reader, &what, p->threads, err);
 	source_close(&source);
 	return rc;
 }

@@ -250,6 +250,27 @@ size_t sv_runs_seek(const struct sv_runs *runs, uint64_t pos)
 	return lo;
 }
 
+uint64_t sv_runs_within(const struct sv_runs *runs, unsigned int kinds, uint64_t start,
+			uint64_t end)
+{
+	uint64_t sum = 0;
+	for (size_t i = sv_runs_seek(runs, start); i < runs->n && runs->v[i].start < end; i++) {
+		uint64_t a = runs->v[i].start, b = a + runs->v[i].len;
+		if (kinds & 1u << runs->v[i].kind)
+			sum += (b < end ? b : end) - (a > start ? a : start);
+	}
+	return sum;
+}
+
+bool sv_runs_touch(const struct sv_runs *runs, unsigned int kinds, uint64_t start, uint64_t end)
+{
+	for (size_t i = sv_runs_seek(runs, start);
+	     start < end && i < runs->n && runs->v[i].start < end; i++)
+		if (kinds & 1u << runs->v[i].kind)
+			return true;
+	return false;
+}
+
 uint64_t sv_runs_total(const struct sv_runs *runs, int kind)
 {
 	uint64_t sum = 0;

@@ -97,6 +97,11 @@ uint64_t sv_runs_end(const struct sv_runs *runs);
 /* Index of the run that holds `pos`; runs->n when past the end. */
 size_t sv_runs_seek(const struct sv_runs *runs, uint64_t pos);
 
+/* Bytes of [start, end) whose kind is in the mask (1u << kind); whether there are any. */
+uint64_t sv_runs_within(const struct sv_runs *runs, unsigned int kinds, uint64_t start,
+			uint64_t end);
+bool sv_runs_touch(const struct sv_runs *runs, unsigned int kinds, uint64_t start, uint64_t end);
+
 /* Sum of the lengths of all runs of a kind. */
 uint64_t sv_runs_total(const struct sv_runs *runs, int kind);
 

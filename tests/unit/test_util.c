@@ -123,6 +123,13 @@ static void run_maps(void **state)
 	assert_int_equal(sv_runs_seek(&runs, 15), 1);
 	assert_int_equal(sv_runs_seek(&runs, 25), 3);
 	assert_int_equal(sv_runs_total(&runs, SV_RUN_DATA), 15);
+	assert_int_equal(sv_runs_within(&runs, 1u << SV_RUN_DATA, 0, 25), 15);
+	assert_int_equal(sv_runs_within(&runs, 1u << SV_RUN_DATA | 1u << SV_RUN_BAD, 14, 24), 3);
+	assert_int_equal(sv_runs_within(&runs, 1u << SV_RUN_FREE, 23, 100), 0);
+	assert_true(sv_runs_touch(&runs, 1u << SV_RUN_FREE, 14, 16));
+	assert_false(sv_runs_touch(&runs, 1u << SV_RUN_FREE, 14, 15));
+	assert_false(sv_runs_touch(&runs, 1u << SV_RUN_FREE, 16, 16));
+	assert_false(sv_runs_touch(&runs, 1u << SV_RUN_FREE, 25, 30));
 	assert_int_equal(sv_runs_select(&read, &runs, 1u << SV_RUN_FREE | 1u << SV_RUN_BAD), 0);
 	assert_int_equal(read.n, 1);
 	assert_int_equal(read.v[0].len, 10);

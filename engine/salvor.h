@@ -73,7 +73,7 @@ void sv_map_destroy(struct sv_map *map);
 
 struct sv_job;
 
-enum sv_job_kind { SV_JOB_SAVE, SV_JOB_RESTORE, SV_JOB_VERIFY };
+enum sv_job_kind { SV_JOB_SAVE, SV_JOB_RESTORE, SV_JOB_VERIFY, SV_JOB_CLONE };
 enum sv_on_error { SV_ON_ERROR_STOP, SV_ON_ERROR_SKIP };
 enum sv_free_mode { SV_FREE_KEEP, SV_FREE_DISCARD, SV_FREE_ZERO };
 
@@ -114,6 +114,16 @@ struct sv_verify_params {
 	unsigned int threads;
 };
 
+struct sv_clone_params {
+	struct sv_map_params map; /* sector_size: of raw files, source and target */
+	const char *target;	  /* device spec or file; a file that is not there is made */
+	enum sv_free_mode free_mode;
+	const char *confirm_erase; /* NULL = not given */
+	unsigned int threads;
+	enum sv_on_error on_error; /* skipped areas are zeros on the target */
+	bool verify, dry_run;
+};
+
 enum sv_phase { SV_PHASE_PREPARE, SV_PHASE_COPY, SV_PHASE_FLUSH, SV_PHASE_VERIFY, SV_PHASE_FINISH };
 
 /* A copy of where the job stands. */
@@ -129,8 +139,8 @@ struct sv_progress {
 
 enum sv_event_kind {
 	SV_EVENT_START,	  /* the job knows its objects: source, image, target, resumed_from */
-	SV_EVENT_PLAN,	  /* the map is made: `map` is valid during the call (save, restore with a
-			     table) */
+	SV_EVENT_PLAN,	  /* the map is made: `map` is valid during the call (save, clone, restore
+			     with a table) */
 	SV_EVENT_WARNING, /* something the user must read; the job goes on */
 	SV_EVENT_BAD,	  /* an area could not be read: start, len */
 	SV_EVENT_DAMAGE, /* verify or restore found damage: object, start, len (0 = whole), sentence
@@ -158,6 +168,8 @@ int sv_job_create_save(const struct sv_save_params *params, sv_event_fn fn, void
 		       struct sv_job **job_ret, struct sv_err *err);
 int sv_job_create_restore(const struct sv_restore_params *params, sv_event_fn fn, void *arg,
 			  struct sv_job **job_ret, struct sv_err *err);
+int sv_job_create_clone(const struct sv_clone_params *params, sv_event_fn fn, void *arg,
+			struct sv_job **job_ret, struct sv_err *err);
 int sv_job_create_verify(const struct sv_verify_params *params, sv_event_fn fn, void *arg,
 			 struct sv_job **job_ret, struct sv_err *err);
 

@@ -150,6 +150,7 @@ struct cli_args {
 int cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli_args *args,
 	      struct sv_err *err);
 void cli_args_clear(struct cli_args *args);
+enum sv_on_error cli_on_error(const struct cli_args *args);
 
 /* ---- help: docs/man, made into strings by build-scripts/mk-man.sh ---- */
 
@@ -219,6 +220,15 @@ void cli_print_disk(FILE *out, const struct disk *disk);
 /* The partitions an image holds. */
 json_t *cli_json_image_parts(const struct image_info *info);
 int cli_print_image_parts(FILE *out, const struct image_info *info, struct sv_err *err);
+
+/* ---- targets (target.c) ---- */
+
+enum sv_free_mode cli_free_mode(const struct cli_args *args);
+/* The disk or partition that the second word names; false when that is a file, or nothing. */
+bool cli_target_disk(const struct cli_args *args, struct disk *disk);
+/* For the plan: what is written to and how, and what is on it now. */
+void cli_print_target(const struct cli_args *args);
+void cli_json_target(const struct cli_args *args, json_t *line);
 
 /* ---- jobs ---- */
 
@@ -291,6 +301,7 @@ int cmd_health(const struct cli_args *args, struct sv_err *err);
 int cmd_map(const struct cli_args *args, struct sv_err *err);
 int cmd_save(const struct cli_args *args, struct sv_err *err);
 int cmd_restore(const struct cli_args *args, struct sv_err *err);
+int cmd_clone(const struct cli_args *args, struct sv_err *err);
 int cmd_verify(const struct cli_args *args, struct sv_err *err);
 int cmd_show(const struct cli_args *args, struct sv_err *err);
 int cmd_list(const struct cli_args *args, struct sv_err *err);

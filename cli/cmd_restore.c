@@ -2,15 +2,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 
-#include <string.h>
-
-static enum sv_free_mode free_mode(const struct cli_args *args)
-{
-	if (!args->free_mode || !strcmp(args->free_mode, "keep"))
-		return SV_FREE_KEEP;
-	return !strcmp(args->free_mode, "discard") ? SV_FREE_DISCARD : SV_FREE_ZERO;
-}
-
 static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct sv_job **job,
 		  struct sv_err *err)
 {
@@ -20,7 +11,7 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 		.target = args->words[1],
 		.partition = args->partition,
 		.target_partition = args->target_partition,
-		.free_mode = free_mode(args),
+		.free_mode = cli_free_mode(args),
 		.confirm_erase = args->confirm_erase,
 		.sector_size = args->sector_size,
 		.threads = args->threads,
@@ -34,13 +25,6 @@ static void start(const struct cli_args *args, json_t *line)
 {
 	cli_json_string(line, "image", args->words[0]);
 	cli_json_string(line, "target", args->words[1]);
-}
-
-static bool target_disk(const struct cli_args *args, struct disk *disk)
-{
-	struct sv_err ignored = {0};
-	return disk_is_device_spec(args->words[1]) &&
-	       disk_find(args->root, args->words[1], disk, &ignored) == 0;
 }
 
 static void plan_from(const struct cli_args *args, const struct image_info *info)
@@ -59,35 +43,6 @@ static void plan_from(const struct cli_args *args, const struct image_info *info
 		printf("Only partition %d of it.\n", args->partition);
 }
 
-static void plan_to(const struct cli_args *args)
-{
-	struct disk disk;
-	fputs("To: ", stdout);
-	if (target_disk(args, &disk))
-		cli_print_disk(stdout, &disk);
-	else
-		cli_put(stdout, args->words[1]);
-	if (args->target_partition)
-		printf(", its partition %d", args->target_partition);
-	printf("\nFree space: %s. %s\n", args->free_mode ? args->free_mode : "keep",
-	       args->no_verify ? "What is written is not read back."
-			       : "What is written is read back.");
-}
-
-/* What the target holds now: a part of it, or all, is lost. */
-static void plan_lost(const struct cli_args *args)
-{
-	struct sv_map_params params = {
-		.root = args->root, .source = args->words[1], .sector_size = args->sector_size};
-	struct sv_map *map = NULL;
-	struct sv_err ignored = {0};
-	if (sv_map_read(&params, &map, &ignored))
-		return; /* new, or not to be looked at: the job's checks tell */
-	fputs("On it now: ", stdout);
-	cli_print_disk_content(stdout, map, &ignored);
-	sv_map_destroy(map);
-}
-
 static void plan(const struct cli_args *args, const struct sv_map *map)
 {
 	struct image_reader *reader = NULL;
@@ -96,8 +51,7 @@ static void plan(const struct cli_args *args, const struct sv_map *map)
 	if (image_reader_open(args->words[0], IMAGE_OPEN_SALVAGE, &reader, &ignored))
 		return; /* the job says why */
 	plan_from(args, image_reader_info(reader));
-	plan_to(args);
-	plan_lost(args);
+	cli_print_target(args);
 	image_reader_close(reader);
 }
 
@@ -105,7 +59,6 @@ static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
 {
 	struct image_reader *reader = NULL;
 	struct sv_err ignored = {0};
-	struct disk disk;
 	(void)map;
 	if (image_reader_open(args->words[0], IMAGE_OPEN_SALVAGE, &reader, &ignored))
 		return NULL;
@@ -119,10 +72,7 @@ static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
 	cli_json_add(line, "partitions", cli_json_image_parts(info));
 	cli_json_add(line, "partition",
 		     args->partition ? json_integer(args->partition) : json_null());
-	cli_json_string(line, "free", args->free_mode ? args->free_mode : "keep");
-	cli_json_bool(line, "verify", !args->no_verify);
-	cli_json_add(line, "target_disk",
-		     target_disk(args, &disk) ? cli_json_disk(&disk) : json_null());
+	cli_json_target(args, line);
 	image_reader_close(reader);
 	return line;
 }

@@ -2,8 +2,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 
-#include <string.h>
-
 static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct sv_job **job,
 		  struct sv_err *err)
 {
@@ -20,8 +18,7 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 		.level = args->level,
 		.volume_size = args->volume_size,
 		.threads = args->threads,
-		.on_error = args->on_error && !strcmp(args->on_error, "skip") ? SV_ON_ERROR_SKIP
-									      : SV_ON_ERROR_STOP,
+		.on_error = cli_on_error(args),
 		.verify = !args->no_verify,
 		.resume = args->resume,
 		.dry_run = args->dry_run,

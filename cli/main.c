@@ -18,7 +18,7 @@ const char *cli_help_text(const char *name)
 
 static void print_short_help(void)
 {
-	printf("Salvor %s saves disks to images and restores them.\n\n"
+	printf("Salvor %s saves disks to images, restores them, and clones disks.\n\n"
 	       "usage: salvor VERB [WORDS] [OPTIONS]\n\n",
 	       sv_version());
 	for (const struct cli_verb *v = cli_verbs; v->name; v++)

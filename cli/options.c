@@ -367,3 +367,9 @@ void cli_args_clear(struct cli_args *args)
 	free(args->more);
 	memset(args, 0, sizeof(*args));
 }
+
+enum sv_on_error cli_on_error(const struct cli_args *args)
+{
+	bool skip = args->on_error && !strcmp(args->on_error, "skip");
+	return skip ? SV_ON_ERROR_SKIP : SV_ON_ERROR_STOP;
+}

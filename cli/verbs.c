@@ -41,6 +41,14 @@ const struct cli_verb cli_verbs[] = {
 		    OPT(CONFIRM_ERASE) | OPT(THREADS) | OPT(SECTOR_SIZE) | SHARE,
 	 .job = true,
 	 .run = cmd_restore},
+	{.name = "clone",
+	 .summary = "copy a disk straight onto another one",
+	 .words = {{"SOURCE", COMPLETE_DISK, false}, {"TARGET", COMPLETE_DISK, false}},
+	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PARTITIONS) | OPT(WHOLE) | OPT(FREE) |
+		    OPT(ON_ERROR) | OPT(NO_VERIFY) | OPT(CONFIRM_ERASE) | OPT(THREADS) |
+		    OPT(SECTOR_SIZE),
+	 .job = true,
+	 .run = cmd_clone},
 	{.name = "verify",
 	 .summary = "check that an image is whole, alone or against a disk",
 	 .words = {{"IMAGE", COMPLETE_FOLDER, false, PLACE_IMAGE}},
@@ -69,7 +77,6 @@ const struct cli_verb cli_verbs[] = {
 	 .options = COMMON,
 	 .run = cmd_completion},
 	/* announced, but not in this version */
-	{.name = "clone", .job = true},
 	{.name = "rescue", .job = true},
 	{.name = "run", .job = true},
 	{.name = "ls"},

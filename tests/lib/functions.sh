@@ -140,6 +140,15 @@ attach_loop() {
 
 detach_loop() { losetup -d "$1"; }
 
+# FILE: the same with 512 byte sectors, and a node for each of its partitions, also where the kernel reads no tables
+attach_parts() {
+	local n start size
+	attach_loop "$1" 512 -P
+	while read -r n start size; do
+		[ -b "${LOOP}p$n" ] || addpart "$LOOP" "$n" $((start / 512)) $((size / 512)) || true
+	done < <(list_partitions "$1" 512)
+}
+
 # FILE BYTES: (re)create FILE full of 0xA5, so that nothing on a target is zero by luck
 poison() { "$ORACLE" poison "$1" "$2"; }
 

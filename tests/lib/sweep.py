@@ -396,34 +396,45 @@ def loop_of(job, kind):
         return f.read().strip()
 
 
+GUARDS = "/run/salvor/ro"
+
+
+def clear_flag(device):
+    """whatever the run before left"""
+    with open(device, "rb") as f:
+        fcntl.ioctl(f, 0x125D, bytes(4))  # BLKROSET: off
+
+
+def guard_left(job):
+    """what is still there of the guard of job.device, after another start"""
+    # what could not be put back is put back by the next start
+    subprocess.run([SALVOR, "show", job.world.image], stdout=subprocess.DEVNULL, check=True)
+    left = glob.glob("%s/%s.*" % (GUARDS, os.path.basename(job.device)))
+    flag = bytearray(4)
+    with open(job.device, "rb") as f:
+        fcntl.ioctl(f, 0x125E, flag)  # BLKROGET
+    return ["the guard is still there: flag %d, records %s" % (flag[0], left)] if left or flag[0] else []
+
+
 class SaveLoop(SaveUnverified):
     """from a device, under its guard: the kernel's read-only flag, noted under /run/salvor/ro"""
 
     codes = {"source": {9}, "store": {8}, "guard": set()}
     on_device = True
-    records = "/run/salvor/ro"
 
     def prepare(self):
         super().prepare()
         self.device = loop_of(self, "source")
-        with open(self.device, "rb") as f:
-            fcntl.ioctl(f, 0x125D, bytes(4))  # BLKROSET: off, whatever the run before left
+        clear_flag(self.device)
 
     def argv(self):
         return ["save", self.device, *super().argv()[2:]]
 
     def roles(self):
-        return {**super().roles(), "source": loop_of(self, "source"), "guard": self.records}
+        return {**super().roles(), "source": loop_of(self, "source"), "guard": GUARDS}
 
     def judge(self, code, out):
-        # what could not be put back is put back by the next start
-        subprocess.run([SALVOR, "show", self.world.image], stdout=subprocess.DEVNULL, check=True)
-        left = glob.glob("%s/%s.*" % (self.records, os.path.basename(self.device)))
-        flag = bytearray(4)
-        with open(self.device, "rb") as f:
-            fcntl.ioctl(f, 0x125E, flag)  # BLKROGET
-        found = ["the guard is still there: flag %d, records %s" % (flag[0], left)] if left or flag[0] else []
-        return found + super().judge(code, out)
+        return guard_left(self) + super().judge(code, out)
 
 
 class RestoreLoop(Restore):
@@ -438,6 +449,34 @@ class RestoreLoop(Restore):
 
     def roles(self):
         return {"store": self.world.image, "target": loop_of(self, "target")}
+
+
+class Clone(Restore):
+    codes = {"source": {9}, "target": {10}, "system": {1}}
+
+    def argv(self):
+        return ["clone", self.world.source, self.target, "--confirm-erase", str(len(self.world.disk)), *self.options]
+
+    def roles(self):
+        return {"source": self.world.source, "target": os.path.join(self.home, "target")}
+
+
+class CloneLoop(RestoreLoop):
+    codes = {"source": {9}, "target": {10}, "guard": set()}
+
+    def prepare(self):
+        super().prepare()
+        self.device = loop_of(self, "source")
+        clear_flag(self.device)
+
+    def argv(self):
+        return ["clone", self.device, self.target, "--confirm-erase", str(len(self.world.disk))]
+
+    def roles(self):
+        return {"source": loop_of(self, "source"), "target": loop_of(self, "target"), "guard": GUARDS}
+
+    def judge(self, code, out):
+        return guard_left(self) + super().judge(code, out)
 
 
 JOBS = {
@@ -457,8 +496,10 @@ JOBS = {
     "restore-unverified": RestoreUnverified,
     "restore-new": RestoreNew,
     "restore-part": RestorePart,
+    "clone": Clone,
     "save-loop": SaveLoop,
     "restore-loop": RestoreLoop,
+    "clone-loop": CloneLoop,
 }
 
 # what a short sweep leaves to the full one
@@ -470,7 +511,7 @@ LONG = ("save-unverified", "save-xz", "show", "show-json", "verify-xz", "verify-
 def run(job, preload, env):
     """(exit code, stdout, stderr); the code is None after a hang"""
     env = {**os.environ, **env, "LD_PRELOAD": os.environ[preload]}
-    argv = [SALVOR, *job.argv(), *(["--threads", "1"] if job.argv()[0] in ("save", "verify", "restore") else [])]
+    argv = [SALVOR, *job.argv(), *(["--threads", "1"] if job.argv()[0] in ("save", "verify", "restore", "clone") else [])]
     proc = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     try:
         out, err = proc.communicate(timeout=LIMIT)
@@ -646,7 +687,7 @@ def main():
     full = depth == "full"
     plan, attempt = (strikes_of, try_strike) if what == "calls" else (shortages_of, try_shortage)
     todo = []
-    possible = [j for j in JOBS if j not in ("save-loop", "restore-loop") or os.path.exists(world.path("loop-source-0"))]
+    possible = [j for j in JOBS if not j.endswith("-loop") or os.path.exists(world.path("loop-source-0"))]
     for name in sys.argv[4:] or [j for j in possible if full or j not in LONG]:
         todo += plan(name, JOBS[name](world, world.path("home0", name)), full)
     workers = os.cpu_count() or 1

@@ -36,7 +36,7 @@ fails() {
 	one_sentence
 	expect_said "$text"
 	case ${1-} in
-	save | restore | verify)
+	save | restore | clone | verify)
 		expect_rc "$code" salvor "$@" --json
 		one_sentence
 		json_lines "$code"
@@ -68,7 +68,7 @@ document() {
 note 'wrong usage: 2'
 expect_rc 2 salvor
 one_sentence
-for verb in clone rescue ls extract mount run report; do
+for verb in rescue ls extract mount run report; do
 	fails 2 "this version cannot $verb yet" "$verb" a b
 done
 fails 2 'frobnicate' frobnicate
@@ -76,6 +76,9 @@ fails 2 'without a verb' --frobnicate
 fails 2 'SOURCE' save
 fails 2 'IMAGE' save "$disk"
 fails 2 'TARGET' restore "$img"
+fails 2 'TARGET' clone "$disk"
+fails 2 'keep, discard, zero' clone "$disk" "$WORK/x" --free=some
+fails 2 '--partition' clone "$disk" "$WORK/x" --partition 1
 fails 2 "'more'" verify "$img" more
 fails 2 '--bogus' save "$disk" "$WORK/x" --bogus
 fails 2 '--confirm' restore "$img" "$WORK/x" --confirm=1
@@ -91,7 +94,7 @@ expect_rc 2 salvor verify "$img" --against
 expect_said 'needs a value'
 expect_rc 2 salvor map "$disk" --extents --json
 one_sentence
-expect_rc 2 salvor clone a b --json
+expect_rc 2 salvor rescue a b --json
 json_lines 2
 expect_rc 2 salvor help frobnicate
 one_sentence
@@ -101,6 +104,7 @@ note 'no such disk, image or store: 5'
 for source in "$WORK/nothing" /dev/nothing serial=NO-SUCH-SERIAL wwn=NO-SUCH-WWN; do
 	fails 5 "${source##*=}" map "$source"
 	fails 5 "${source##*=}" save "$source" "$WORK/x"
+	fails 5 "${source##*=}" clone "$source" "$WORK/x"
 done
 fails 5 9 save "$disk" "$WORK/x" --partitions 9
 fails 5 9 map "$disk" --partitions 9
@@ -111,6 +115,8 @@ fails 5 nothing show "$WORK/nothing"
 fails 5 nothing list "$WORK/nothing"
 fails 5 nothing restore "$WORK/nothing" "$WORK/x"
 fails 5 nothing verify "$img" --against "$WORK/nothing"
+fails 5 9 clone "$disk" "$WORK/x" --partitions 9
+fails 5 no-such clone "$disk" /dev/no-such-disk --confirm-erase 1
 fails 5 no-such restore "$img" /dev/no-such-disk --confirm-erase 1
 absent 'failed' "$WORK/x" "$WORK/x.part"
 
@@ -123,6 +129,8 @@ poison "$WORK/target" "$SMALL_SIZE"
 fails 6 "--confirm-erase $SMALL_SIZE" restore "$img" "$WORK/target"
 fails 6 "$SMALL_SIZE" restore "$img" "$WORK/target" --confirm-erase yes
 fails 6 "$SMALL_SIZE" restore "$img" "$WORK/target" --confirm-erase=
+fails 6 "--confirm-erase $SMALL_SIZE" clone "$disk" "$WORK/target"
+fails 6 'is the source' clone "$disk" "$disk" --confirm-erase "$SMALL_SIZE"
 fails 6 'sectors of 4096 bytes' restore "$img" "$WORK/target" --confirm-erase "$SMALL_SIZE" --sector-size 4096
 truncate -s $((SMALL_SIZE - 4096)) "$WORK/target"
 fails 6 '4096 bytes are missing' restore "$img" "$WORK/target" --confirm-erase $((SMALL_SIZE - 4096))
@@ -150,7 +158,8 @@ same_code() {
 	expect_rc "$code" salvor "$@" -n --json
 	json_lines "$code"
 	[ "$(jq -s '.[0].dry_run' "$WORK/out")" = true ] || fail "the start line does not say dry_run: $*"
-	[ "$code" -eq 5 ] || [ "$code" -eq 2 ] || [ "$1" = save ] || {
+	# a restore shows its plan before its checks, which do not need the map
+	[ "$code" -eq 5 ] || [ "$code" -eq 2 ] || [ "$1" = save ] || [ "$1-$code" = clone-6 ] || {
 		grep -q ext4 "$WORK/plan" || fail "a dry run shows no plan: $*"
 		jq -e -s 'any(.[]; .type == "plan" and .partitions[0].fs == "ext4")' "$WORK/out" >/dev/null ||
 			fail "no plan line: $*"
@@ -171,6 +180,10 @@ same_code 6 restore "$img" "$WORK/target"
 same_code 6 restore "$img" "$WORK/target" --confirm-erase wrong
 same_code 6 restore "$img" "$WORK/target" --confirm-erase "$SMALL_SIZE" --sector-size 4096
 same_code 0 restore "$img" "$WORK/y"
+same_code 0 clone "$disk" "$WORK/target" --confirm-erase "$SMALL_SIZE"
+grep -q '^On it now: ' "$WORK/plan" || fail 'the plan of a clone does not show what is lost'
+same_code 6 clone "$disk" "$WORK/target"
+same_code 0 clone "$disk" "$WORK/y"
 same_code 5 restore "$img" "$WORK/target" --partition 7 --confirm-erase "$SMALL_SIZE"
 
 note 'documents'
@@ -224,6 +237,9 @@ expect_rc 0 salvor verify "$img" --json
 json_lines 0
 expect_rc 0 salvor restore "$img" "$WORK/restored" --json
 json_lines 0
+expect_rc 0 salvor clone "$disk" "$WORK/cloned" --json --no-verify
+json_lines 0
+jq -e -s '.[0].verb == "clone" and (.[-1].verdict | contains("not verified"))' "$WORK/out" >/dev/null || fail "clone: $(cat "$WORK/out")"
 expect_rc 4 salvor verify "$WORK/harmed" --json
 jq -e -s 'any(.[]; .type == "damage" and (.message | contains("report.txt")))' "$WORK/out" >/dev/null ||
 	fail "no damage line: $(cat "$WORK/out")"

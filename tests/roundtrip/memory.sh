@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# memory.sh - save, verify and restore with two threads stay below 128 MiB, also for an almost empty disk of 1 TiB
+# memory.sh - save, verify, restore and clone with two threads stay below 128 MiB, also for an almost empty disk of 1 TiB
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
@@ -23,6 +23,8 @@ there_and_back() {
 	within_limit "$1" save "$2" "$WORK/img"
 	within_limit "$1" verify "$WORK/img"
 	within_limit "$1" restore "$WORK/img" "$WORK/target"
+	within_limit "$1" clone "$2" "$WORK/clone"
+	rm -f -- "$WORK/clone"
 }
 
 # frames that do not get smaller are the largest there are, and more of them than the pool has places

@@ -57,7 +57,7 @@ unchanged "$disk" "$before"
 
 if have_loop; then
 	note 'to and from the node of a partition'
-	attach_loop "$WORK/other.before" 512 -P
+	attach_parts "$WORK/other.before"
 	node=${LOOP}p2
 	# without udev the node of a partition may not appear in a container
 	if [ -b "$node" ]; then

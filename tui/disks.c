@@ -39,7 +39,7 @@ static void remember(struct app *app, const struct disk *disk)
 	seen->number = (unsigned int)++app->n_seen;
 }
 
-/* A read-only loop device is a file that someone looks into (the live system itself is one). */
+/* A read-only loop device is a file that someone looks into. */
 static void drop_images(struct disk_list *list)
 {
 	size_t n = 0;

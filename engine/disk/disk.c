@@ -50,6 +50,13 @@ static bool use_of_partition(void *ctx, const char *name)
 	return true;
 }
 
+static bool is_live_system(const char *root, const char *kname)
+{
+	char live[SYSFS_KNAME];
+	disk_recorded(root, "live-system", live);
+	return *live && !strcmp(live, kname);
+}
+
 void disk_load_use(const char *root, const struct usage *usage, struct disk *disk)
 {
 	struct use use = {0};
@@ -61,6 +68,8 @@ void disk_load_use(const char *root, const struct usage *usage, struct disk *dis
 		disk_each_partition(root, disk->kname, use_of_partition, &walk);
 	memcpy(disk->in_use, use.text, sizeof(disk->in_use));
 	disk->live = use.live;
+	if (is_live_system(root, disk->kname))
+		snprintf(disk->in_use, sizeof(disk->in_use), "this system runs from it");
 }
 
 int disk_refresh(const char *root, const char *kname, struct disk *disk, struct sv_err *err)
@@ -102,7 +111,8 @@ static bool scan_one(void *ctx, const char *name)
 {
 	struct scan *s = ctx;
 	struct disk disk;
-	if (!is_disk_name(name) || !disk_load(s->root, name, &disk) || !disk.size)
+	if (!is_disk_name(name) || is_live_system(s->root, name) ||
+	    !disk_load(s->root, name, &disk) || !disk.size)
 		return true;
 	disk_load_use(s->root, s->usage, &disk);
 	struct disk *v = realloc(s->list->v, (s->list->n + 1) * sizeof(*v));
@@ -173,6 +183,9 @@ static int find_path(const char *root, const char *path, struct disk *disk, stru
 	char kname[SYSFS_KNAME];
 	if (!sysfs_of_node(root, path, kname))
 		return sv_fail(err, SV_E_NOT_FOUND, 0, path, "there is no disk %s", path);
+	if (is_live_system(root, kname))
+		return sv_fail(err, SV_E_REFUSED, 0, path,
+			       "%s is this system itself, not a disk of this computer", path);
 	return disk_refresh(root, kname, disk, err);
 }
 

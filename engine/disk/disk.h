@@ -36,8 +36,8 @@ struct disk_list {
 
 /*
  * `root` is "" for the real machine, or a folder that holds sys/, proc/ and dev/ trees (tests).
- * Scans whole disks (no ram, zram, dm, md; loop only when backed). SV_E_NOMEM, SV_E_FAILED when
- * sysfs cannot be read.
+ * Scans whole disks (no ram, zram, dm, md; loop only when backed, and not by the live system
+ * itself). SV_E_NOMEM, SV_E_FAILED when sysfs cannot be read.
  */
 int disk_scan(const char *root, struct disk_list *list, struct sv_err *err);
 void disk_list_clear(struct disk_list *list);
@@ -45,7 +45,7 @@ void disk_list_clear(struct disk_list *list);
 /*
  * Find "/dev/..." (any link to it), "serial=...", "wwn=...": a disk or a partition node.
  * SV_E_NOT_FOUND names what was asked for; SV_E_REFUSED for a serial that several disks report
- * (sentence names the ports).
+ * (sentence names the ports), and for what the live system itself runs from.
  */
 int disk_find(const char *root, const char *spec, struct disk *disk_ret, struct sv_err *err);
 

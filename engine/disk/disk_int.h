@@ -16,6 +16,12 @@ int disk_refresh(const char *root, const char *kname, struct disk *disk_ret, str
 /* Call back with the kernel name of every partition of a disk. */
 void disk_each_partition(const char *root, const char *kname, sysfs_each each, void *ctx);
 
+/*
+ * The kernel name that the live system left in ROOT/run/salvor/WHAT, as it runs from memory and its
+ * mounts no longer tell: "boot-medium", or "live-system", the loop device of its own squashfs. ""
+ * when it left none, or one that is no block device.
+ */
+void disk_recorded(const char *root, const char *what, char kname[SYSFS_KNAME]);
 /* true when the device, or the disk it lies on, is the one this system was started from */
 bool disk_is_boot_medium(const char *root, const struct disk *disk);
 

@@ -19,13 +19,12 @@
 
 /* ---- boot medium ---- */
 
-/* The name in ROOT/run/salvor/boot-medium, for a system that runs from memory. */
-static void recorded_medium(const char *root, char kname[SYSFS_KNAME])
+void disk_recorded(const char *root, const char *what, char kname[SYSFS_KNAME])
 {
 	char dir[SYSFS_PATH], text[160], node[200];
 	kname[0] = '\0';
 	snprintf(dir, sizeof(dir), "%s/run/salvor", root);
-	if (!sysfs_text(dir, "boot-medium", text, sizeof(text)))
+	if (!sysfs_text(dir, what, text, sizeof(text)))
 		return;
 	snprintf(node, sizeof(node), "%s%s", *text == '/' ? "" : "/dev/", text);
 	sysfs_of_node(root, node, kname);
@@ -52,7 +51,7 @@ bool disk_is_boot_medium(const char *root, const struct disk *disk)
 			 (sysfs_of_devno(root, m->major, m->minor, kname) &&
 			  on_same_disk(root, disk, kname)));
 	usage_destroy(usage);
-	recorded_medium(root, kname);
+	disk_recorded(root, "boot-medium", kname);
 	return yes || (*kname && on_same_disk(root, disk, kname));
 }
 

@@ -78,4 +78,20 @@ other_version() {
 	said 'not found'
 }
 
-run_cases whole damaged lost_file others_are_left_alone other_version
+# NAME FILE: a loop device over a file
+loop_over() {
+	mkdir -p "$ROOT/sys/block/$1/loop"
+	printf '%s\n' "$2" >"$ROOT/sys/block/$1/loop/backing_file"
+}
+
+own_squashfs() {
+	mkdir -p "$ROOT/sys/block/loop0"
+	loop_over loop1 /mnt/live.sqfs
+	in_shell see_live_system
+	[ ! -e "$ROOT/run/salvor/live-system" ] || fail 'takes a file of somebody for the live system'
+	loop_over loop2 '/live.sqfs (deleted)'
+	in_shell see_live_system
+	is run/salvor/live-system loop2
+}
+
+run_cases own_squashfs whole damaged lost_file others_are_left_alone other_version

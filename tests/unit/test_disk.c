@@ -405,6 +405,34 @@ static void boot_medium(void **state)
 	target("/dev/sda1", "started from");
 }
 
+/* the loop device of the live system's squashfs: no disk, and neither source nor target */
+static void live_system(void **state)
+{
+	(void)state;
+	char d[256];
+	struct disk_list list;
+	struct disk loop = {0};
+	struct sv_err err = {0};
+	struct disk_identity id;
+	add_disk("virtual/q", "loop7", "7:7\n", "140000\n", d);
+	attr(d, "loop/backing_file", "/live.sqfs (deleted)\n");
+	/* a file of that name on somebody's machine is no live system */
+	assert_int_equal(disk_find(top, "/dev/loop7", &loop, &err), 0);
+	put("run/salvor/live-system", "loop7\n");
+	assert_int_equal(disk_scan(top, &list, &err), 0);
+	named(&list, "loop1");
+	for (size_t i = 0; i < list.n; i++)
+		assert_string_not_equal(list.v[i].kname, "loop7");
+	disk_list_clear(&list);
+	struct disk again;
+	assert_int_equal(disk_find(top, "/dev/loop7", &again, &err), SV_E_REFUSED);
+	assert_non_null(strstr(err.text, "/dev/loop7 is this system itself"));
+	/* known from before */
+	memset(&err, 0, sizeof(err));
+	assert_int_equal(disk_check_target(top, &loop, NULL, "", NULL, &id, &err), SV_E_REFUSED);
+	assert_non_null(strstr(err.text, "in use: this system runs from it"));
+}
+
 /* a real loop device, its mount and a file on it */
 static void real_loop(void **state)
 {
@@ -452,7 +480,8 @@ int main(void)
 		cmocka_unit_test(scan),	       cmocka_unit_test(identity),
 		cmocka_unit_test(in_use),      cmocka_unit_test(find),
 		cmocka_unit_test(confirm),     cmocka_unit_test(same_and_holds),
-		cmocka_unit_test(boot_medium), cmocka_unit_test(real_loop),
+		cmocka_unit_test(boot_medium), cmocka_unit_test(live_system),
+		cmocka_unit_test(real_loop),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -20,6 +20,18 @@ see_medium() {
 	esac
 }
 
+# the loop device of our own squashfs, for the engine: its mount is out of everybody's sight since /init left it behind
+see_live_system() {
+	for file in "$root"/sys/block/loop*/loop/backing_file; do
+		backing=
+		[ ! -r "$file" ] || IFS= read -r backing <"$file"
+		disk=${file%/loop/backing_file}
+		case $backing in
+		/live.sqfs | '/live.sqfs (deleted)') printf '%s\n' "${disk##*/}" >"$run/live-system" ;;
+		esac
+	done
+}
+
 # ID: mount the medium on $run/medium/mnt
 mount_medium() {
 	mkdir -p "$run/medium/mnt"

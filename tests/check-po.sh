@@ -10,7 +10,8 @@ command -v msgfmt >/dev/null || {
 tmp=$(mktemp -d)
 trap 'rm -rf -- "$tmp"' EXIT
 
-xgettext --from-code=UTF-8 -k_ -kN_ -k_n:1,2 --no-location --sort-by-file -o "$tmp/salvor.pot" tui/*.c
+xgettext --from-code=UTF-8 -k_ -kN_ -k_n:1,2 -kWORDS:1,2 -kSAME:1 --no-location --sort-by-file -o "$tmp/salvor.pot" \
+	tui/*.c engine/disk/health_judge.c
 bad=0
 for po in po/*.po; do
 	# formats, plural forms, header

@@ -194,6 +194,9 @@ static void request(struct app *app, const struct page *page, enum request what)
 		if (screen->ops != &screen_log)
 			app_push(app, &screen_log);
 		break;
+	case REQ_HEALTH:
+		app_push(app, &screen_health);
+		break;
 	case REQ_SHELL:
 		app_shell(app);
 		break;

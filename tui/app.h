@@ -7,6 +7,7 @@
 #include "tui/face.h"
 #include "tui/page.h"
 #include "tui/unfinished.h"
+#include "tui/vitals.h"
 #include "tui/work.h"
 
 #include "engine/salvor.h"
@@ -86,6 +87,8 @@ struct app {
 	struct app_seen *seen;
 	size_t n_seen;
 	struct content *content;       /* what is on the disks, found out in the background */
+	struct vitals *vitals;	       /* how they are; NULL = not known */
+	struct disk looked_at;	       /* whose health is shown */
 	struct unfinished *unfinished; /* backups that can be gone on with; NULL = none */
 	struct share *share;	       /* the store on another machine; NULL = none */
 	struct plan plan;
@@ -127,6 +130,6 @@ int app_run(struct app *app);
 
 extern const struct screen_ops screen_home, screen_source, screen_parts, screen_place, screen_image,
 	screen_share, screen_target, screen_review, screen_progress, screen_log, screen_help,
-	screen_power, screen_message, screen_contents;
+	screen_power, screen_message, screen_contents, screen_health, screen_vitals;
 
 #endif

@@ -64,6 +64,7 @@ void app_scan_disks(struct app *app)
 	for (size_t i = 0; i < list.n; i++)
 		remember(app, &list.v[i]);
 	content_want(app->content, &app->disks, false);
+	vitals_want(app->vitals, &app->disks);
 }
 
 unsigned int app_disk_number(const struct app *app, const struct disk *disk)
@@ -102,6 +103,83 @@ const char *disks_where(const struct disk *disk, char out[DISKS_WHERE_TEXT])
 	snprintf(out, DISKS_WHERE_TEXT, "%s%s%s%s", disk->path, *disk->transport ? "  " : "",
 		 disk->transport, disk->removable ? _("  removable") : "");
 	return out;
+}
+
+const struct disk *disks_by_number(const struct app *app, int number)
+{
+	for (size_t i = 0; i < app->disks.n; i++)
+		if ((int)app_disk_number(app, &app->disks.v[i]) == number)
+			return &app->disks.v[i];
+	return NULL;
+}
+
+/* ---- how they are ---- */
+
+const char *disks_health(const struct app *app, const struct disk *disk,
+			 char out[DISKS_HEALTH_TEXT])
+{
+	static const char *const words[] = {
+		[HEALTH_UNKNOWN] = N_("health: not known"),
+		[HEALTH_GOOD] = N_("health: good"),
+		[HEALTH_WORN] = N_("health: WORN"),
+		[HEALTH_FAILING] = N_("health: FAILING"),
+	};
+	struct health health;
+	bool known = vitals_get(app->vitals, disk, &health);
+	bool warm = known && health.verdict != HEALTH_UNKNOWN && health.temperature != HEALTH_NONE;
+	int n = snprintf(out, DISKS_HEALTH_TEXT, "%s",
+			 known ? _(words[health.verdict]) : _("health: being asked ..."));
+	if (warm)
+		snprintf(out + n, DISKS_HEALTH_TEXT - (size_t)n, ", %llu C",
+			 (unsigned long long)health.temperature);
+	return out;
+}
+
+static enum page_style style_of(enum health_verdict verdict)
+{
+	return verdict == HEALTH_FAILING ? STYLE_DANGER
+	       : verdict == HEALTH_WORN	 ? STYLE_WARN
+					 : STYLE_NORMAL;
+}
+
+enum page_style disks_health_style(const struct health *health)
+{
+	return health->verdict == HEALTH_UNKNOWN ? STYLE_DIM : style_of(health->verdict);
+}
+
+enum page_style disks_reason_style(const struct health_reason *reason)
+{
+	return style_of(reason->level);
+}
+
+void disks_alarm(const struct app *app, struct page *page, const struct disk *disk)
+{
+	struct health health;
+	char text[HEALTH_TEXT];
+	vitals_get(app->vitals, disk, &health);
+	if (health.verdict >= HEALTH_WORN)
+		page_text(page, style_of(health.verdict), "    ! %s",
+			  vitals_reason(&health.reasons[0], text));
+}
+
+void disks_warning(const struct app *app, struct page *page, const struct disk *disk, bool target)
+{
+	struct health health;
+	char text[HEALTH_TEXT];
+	vitals_get(app->vitals, disk, &health);
+	if (health.verdict < HEALTH_WORN)
+		return;
+	const char *why = vitals_reason(&health.reasons[0], text);
+	bool failing = health.verdict == HEALTH_FAILING;
+	page_text(page, style_of(health.verdict),
+		  failing ? _("! Disk #%u is FAILING: %s.") : _("! Disk #%u is worn: %s."),
+		  app_disk_number(app, disk), why);
+	if (failing && target)
+		page_text(page, STYLE_WARN, "%s",
+			  _("What is written to it may be lost. Take another one if you can."));
+	else if (failing)
+		page_text(page, STYLE_WARN, "%s",
+			  _("With \"Bad sectors: mark them and go on\" the rest of it is saved."));
 }
 
 /* ---- what is on them ---- */
@@ -178,17 +256,29 @@ const char *disks_summary(const struct app *app, const struct disk *disk,
 	return out;
 }
 
+/* The worst that it says of itself. */
+static void item_alarm(const struct app *app, struct page *page, const struct disk *disk)
+{
+	struct health health;
+	char text[HEALTH_TEXT];
+	vitals_get(app->vitals, disk, &health);
+	if (health.verdict >= HEALTH_WORN)
+		page_item_line(page, style_of(health.verdict), "! %s",
+			       vitals_reason(&health.reasons[0], text));
+}
+
 void disks_item(const struct app *app, struct page *page, int id, const struct disk *disk,
 		const char *reason)
 {
 	struct content_view view;
 	struct page_segment segments[64];
-	char name[APP_DISK_TEXT], where[DISKS_WHERE_TEXT], line[400];
+	char name[APP_DISK_TEXT], where[DISKS_WHERE_TEXT], line[400], health[DISKS_HEALTH_TEXT];
 	page_item(page, id, 0, reason, "%s", app_disk_name(app, disk, name));
 	content_get(app->content, disk, &view);
 	disks_where(disk, where);
+	disks_health(app, disk, health);
 	if (view.state == CONTENT_READY) {
-		page_item_line(page, STYLE_DIM, "%s   %s", where, view.table);
+		page_item_line(page, STYLE_DIM, "%s   %s   %s", where, view.table, health);
 		parts_line(&view, line, sizeof(line));
 		if (view.n_parts) {
 			page_item_bar(
@@ -201,7 +291,9 @@ void disks_item(const struct app *app, struct page *page, int id, const struct d
 	} else {
 		const char *why =
 			view.state == CONTENT_FAILED ? view.sentence : _("being looked at ...");
-		page_item_line(page, STYLE_DIM, "%s   %s", where, reason ? "" : why);
+		page_item_line(page, STYLE_DIM, "%s   %s%s%s", where, reason ? "" : why,
+			       reason ? "" : "   ", health);
 	}
+	item_alarm(app, page, disk);
 	content_view_clear(&view);
 }

@@ -85,6 +85,7 @@ const struct key_entry key_table[] = {
 	 "F3/T",
 	 N_("Restore"),
 	 N_("Write this image to a disk.")},
+	{REQ_HEALTH, KEY_OFFERED, {'h'}, "H", N_("Health"), N_("How the disks are.")},
 	{REQ_POWER,
 	 KEY_OFFERED,
 	 {KEY_CODE_F1 + 9, 'q'},

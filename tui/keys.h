@@ -33,6 +33,7 @@ enum request {
 	REQ_STOP,
 	REQ_VERIFY,
 	REQ_RESTORE,
+	REQ_HEALTH, /* handled by the application */
 	REQ_POWER,
 	REQ_COUNT
 };

@@ -35,6 +35,7 @@ static const struct home_entry {
 	{HOME_RESCUE, '4', N_("Rescue a failing disk"), N_("copy what can be read"),
 	 N_("not in this version: ddrescue is in the shell (8)")},
 	{HOME_OPEN, '5', N_("Open an image"), N_("look into it, check it"), NULL},
+	{HOME_DISKS, '6', N_("Disks and health"), N_("how the disks are"), NULL},
 	{HOME_SHELL, '8', N_("Shell"), "", NULL},
 	{HOME_POWER, '0', N_("Power off, restart or leave"), "", NULL},
 };
@@ -68,6 +69,7 @@ static void fill_disks(const struct app *app, struct page *page)
 		const struct disk *disk = &app->disks.v[i];
 		page_text(page, STYLE_NORMAL, "%s", app_disk_name(app, disk, name));
 		page_text(page, STYLE_DIM, "    %s", disks_summary(app, disk, summary));
+		disks_alarm(app, page, disk);
 	}
 }
 
@@ -144,6 +146,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		break;
 	case HOME_OPEN:
 		begin(app, PLAN_VERIFY, &screen_place);
+		break;
+	case HOME_DISKS:
+		app_push(app, &screen_health);
 		break;
 	case HOME_SHELL:
 		app_shell(app);

@@ -1,5 +1,6 @@
 /* screen_progress.c - how far the job is, and how it ended */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/disks.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
 
@@ -81,8 +82,38 @@ static void fill_speed(const struct work *work, struct page *page)
 		  now->eta_s == UINT64_MAX ? "?" : sv_text_duration(left, now->eta_s));
 }
 
-static void fill_running(const struct work *work, struct page *page)
+/* The disks that the job reads or writes; returns how many. */
+static size_t job_disks(const struct plan *plan, const struct disk *disks[VITALS_WATCHED])
 {
+	size_t n = 0;
+	if (plan->kind == PLAN_SAVE)
+		disks[n++] = &plan->source;
+	if (plan->kind == PLAN_RESTORE)
+		disks[n++] = &plan->target;
+	return n;
+}
+
+/* How warm the disks are: a long job heats them. */
+static void fill_temperatures(const struct app *app, struct page *page)
+{
+	const struct disk *disks[VITALS_WATCHED];
+	size_t n = job_disks(&app->plan, disks);
+	for (size_t i = 0; i < n; i++) {
+		struct health health;
+		if (!vitals_get(app->vitals, disks[i], &health) ||
+		    health.temperature == HEALTH_NONE)
+			continue;
+		bool hot = health_is_hot(&health);
+		page_text(page, hot ? STYLE_WARN : STYLE_NORMAL,
+			  hot ? _("Disk #%u: %llu C, too hot: let air flow")
+			      : _("Disk #%u: %llu C"),
+			  app_disk_number(app, disks[i]), (unsigned long long)health.temperature);
+	}
+}
+
+static void fill_running(const struct app *app, struct page *page)
+{
+	const struct work *work = app->work;
 	char time[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
 	fill_objects(work, page);
 	page_gap(page);
@@ -93,6 +124,7 @@ static void fill_running(const struct work *work, struct page *page)
 	page_text(page, STYLE_NORMAL, _("%s so far     %s stored"),
 		  sv_text_duration(time, work_seconds(work)),
 		  sv_text_size(stored, work->now.bytes_stored));
+	fill_temperatures(app, page);
 	fill_counts(work, page);
 	if (work_stalled(work) >= STALL_SECONDS)
 		page_text(page, STYLE_WARN,
@@ -200,7 +232,7 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	if (work->ended)
 		fill_ended(app, screen->state, page);
 	else
-		fill_running(work, page);
+		fill_running(app, page);
 }
 
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
@@ -239,7 +271,10 @@ static void tick(struct app *app, struct screen *screen)
 {
 	if (app->work->ended && app->work->code)
 		watch(app, screen->state);
-	if (!work_poll(app->work))
+	const struct disk *disks[VITALS_WATCHED];
+	bool over = work_poll(app->work);
+	vitals_watch(app->vitals, disks, app->work->ended ? 0 : job_disks(&app->plan, disks));
+	if (!over)
 		return;
 	app_log(app, "%s: %s %s", app->work->what, verdict(app->work), app->work->err.text);
 	app_scan_disks(app);

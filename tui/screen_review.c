@@ -144,6 +144,7 @@ static void fill_save(const struct app *app, const struct review_state *s, struc
 			    plan->resume ? _("go on with it") : _("leave it alone"));
 	page_field(page, REVIEW_NOTE, _("Note"), plan->note, false);
 	page_gap(page);
+	disks_warning(app, page, &plan->source, false);
 	fill_doubts(app, page);
 }
 
@@ -201,6 +202,7 @@ static void fill_restore(const struct app *app, struct page *page)
 	page_text(page, STYLE_STRONG, _("FROM  %s"), image);
 	page_text(page, STYLE_STRONG, _("TO    %s"), app_disk_name(app, &plan->target, name));
 	fill_loss(app, page);
+	disks_warning(app, page, &plan->target, true);
 	page_gap(page);
 	page_option(page, REVIEW_FREE, _("Free space"), "%s", _(free_words[plan->free_mode]));
 	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",

@@ -23,20 +23,13 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	if (!app->disks.n)
 		page_text(page, STYLE_WARN, "%s", _("No disk was found."));
 	page_action(page, REQ_PARTS, NULL);
+	page_action(page, REQ_HEALTH, NULL);
 	page_action(page, REQ_RESCAN, NULL);
-}
-
-static const struct disk *disk_by_number(const struct app *app, int number)
-{
-	for (size_t i = 0; i < app->disks.n; i++)
-		if ((int)app_disk_number(app, &app->disks.v[i]) == number)
-			return &app->disks.v[i];
-	return NULL;
 }
 
 static bool take_source(struct app *app, int id)
 {
-	const struct disk *disk = disk_by_number(app, id);
+	const struct disk *disk = disks_by_number(app, id);
 	if (!disk)
 		return false;
 	if (!app->plan.has_source || !app_same_disk(&app->plan.source, disk)) {

@@ -70,6 +70,7 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 		disks_item(app, page, (int)app_disk_number(app, disk), disk,
 			   reason(s, disk, text, sizeof(text)));
 	}
+	page_action(page, REQ_HEALTH, NULL);
 	page_action(page, REQ_RESCAN, NULL);
 }
 

@@ -42,6 +42,7 @@ static void app_clear(struct app *app)
 	share_close(app->share);
 	work_log_destroy(app->log);
 	content_destroy(app->content);
+	vitals_destroy(app->vitals);
 	unfinished_destroy(app->unfinished);
 	disk_list_clear(&app->disks);
 	free(app->seen);
@@ -61,6 +62,7 @@ int tui_run(const struct tui_params *params)
 	int signals = face_signals();
 	app.log = work_log_create();
 	app.content = content_create(params->root);
+	app.vitals = vitals_create(params->root);
 	app.unfinished = unfinished_create(params->root);
 	app.face = app.log && app.content ? make_face(params, signals) : NULL;
 	int rc = 1;

@@ -107,6 +107,9 @@ struct health_params {
  */
 int health_read(const struct health_params *params, struct health *health_ret, struct sv_err *err);
 
+/* Too warm for a long job. */
+bool health_is_hot(const struct health *health);
+
 /* "good", "worn", "failing", "unknown" */
 const char *health_verdict_name(enum health_verdict verdict);
 

@@ -169,10 +169,15 @@ static bool only_warm(const struct health *h)
 	return h->critical_warning == NVME_TEMPERATURE;
 }
 
-static void judge_hints(struct health *h)
+bool health_is_hot(const struct health *h)
 {
 	uint64_t hot = h->spins ? HOT_SPINNING : HOT_ELECTRONIC;
-	if (h->temperature != HEALTH_NONE && (h->temperature >= hot || only_warm(h)))
+	return h->temperature != HEALTH_NONE && (h->temperature >= hot || only_warm(h));
+}
+
+static void judge_hints(struct health *h)
+{
+	if (health_is_hot(h))
 		health_add_reason(h, HEALTH_HOT, HEALTH_GOOD, h->temperature);
 	if (positive(h->crc_errors))
 		health_add_reason(h, HEALTH_CRC, HEALTH_GOOD, h->crc_errors);

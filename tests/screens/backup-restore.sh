@@ -144,7 +144,7 @@ archive=$(sha "$WORK/archive")
 attach_loop "$WORK/archive" 512
 show_disk "$LOOP" 'Toshiba Archive' ARCHIVE001
 keys Enter
-see 'ARCHIVE001'
+see '4 disks found'
 keys 5
 see 'Where are the images?'
 choose 'ARCHIVE'

@@ -144,7 +144,10 @@ archive=$(sha "$WORK/archive")
 attach_loop "$WORK/archive" 512
 show_disk "$LOOP" 'Toshiba Archive' ARCHIVE001
 keys Enter
-see '4 disks found'
+resize_screen 80 40
+see 'ARCHIVE001'
+see_gone 'being looked at'
+resize_screen 80 24
 keys 5
 see 'Where are the images?'
 choose 'ARCHIVE'

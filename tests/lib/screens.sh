@@ -5,6 +5,9 @@
 # To be sourced after functions.sh. The interface sees only the disks that show_disk() put into a tree of its own: whatever other
 # tests do with loop devices at the same time, and whatever disks the machine has, the screens are the same.
 
+# how often a screen is looked at before it is given up, ten times a second where looking costs nothing
+SEE_TRIES=300
+
 # make the tree in $ROOT
 make_root() {
 	ROOT=$WORK/root
@@ -57,7 +60,7 @@ screen() { tmux -S "$TMUX_SOCKET" capture-pane -p -t screen; }
 # TEXT: wait until the screen shows it; a screen that never does is shown and fails the test
 see() {
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < SEE_TRIES; i++)); do
 		! screen | has -F -- "$1" || return 0
 		sleep 0.1
 	done
@@ -68,7 +71,7 @@ see() {
 # TEXT: wait until the screen no longer shows it
 see_gone() {
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < SEE_TRIES; i++)); do
 		screen | has -F -- "$1" || return 0
 		sleep 0.1
 	done

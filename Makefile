@@ -278,6 +278,11 @@ bench: deps
 	+$(Q)$(AGAIN) all $(BUILD)/bench/libzstd
 	$(Q)BUILD=$(BUILD) bench/bench.sh
 
+## pictures: a picture of each page of the interface, into docs/pages/ (as root)
+pictures: deps
+	+$(Q)$(AGAIN) all iso
+	$(Q)BUILD=$(BUILD) build-scripts/pictures.sh
+
 ## install: command, man pages and completions under DESTDIR/PREFIX
 install: $(BUILD)/salvor $(MAN) $(MO)
 	$(Q)BUILD=$(BUILD) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' build-scripts/install.sh

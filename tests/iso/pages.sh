@@ -76,7 +76,7 @@ fi
 
 note 'home'
 see 'What do you want to do?'
-see '3 disks found'
+see '4 disks found'
 picture home
 
 note 'back up: source, destination, review'
@@ -89,7 +89,7 @@ keys Enter
 see 'Where should the image of disk'
 choose 'backups'
 keys Enter
-see 'Folder   /run/salvor/places'
+see '[/run/salvor/places'
 picture place
 keys Enter
 see 'START the backup'

@@ -50,7 +50,7 @@ AGAIN      := $(MAKE) --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check check-all check-dirty check-kills unit check-unit check-roundtrip check-screens check-matrix check-faults check-asan check-ubsan check-tsan \
+.PHONY: pictures all help deps check check-all check-dirty check-kills unit check-unit check-roundtrip check-screens check-matrix check-faults check-asan check-ubsan check-tsan \
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)

@@ -131,8 +131,8 @@ static void fill_places(const struct app *app, const struct place_state *s, stru
 		const struct candidate *c = &s->mounts[i];
 		page_item(page, ID_MOUNT + (int)i, 0,
 			  c->on_source ? _("lies on the disk that is saved") : NULL,
-			  _("Disk #%u  %s  \"%s\"  %s  %s   Enter mounts it"), c->disk,
-			  c->node, c->label, c->fs, sv_text_size(size, c->size));
+			  _("Disk #%u  %s  \"%s\"  %s  %s   Enter mounts it"), c->disk, c->node,
+			  c->label, c->fs, sv_text_size(size, c->size));
 	}
 	if (!s->places.n && !s->n_mounts)
 		page_text(page, STYLE_WARN, "%s",

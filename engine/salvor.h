@@ -73,7 +73,7 @@ void sv_map_destroy(struct sv_map *map);
 
 struct sv_job;
 
-enum sv_job_kind { SV_JOB_SAVE, SV_JOB_RESTORE, SV_JOB_VERIFY, SV_JOB_CLONE };
+enum sv_job_kind { SV_JOB_SAVE, SV_JOB_RESTORE, SV_JOB_VERIFY, SV_JOB_CLONE, SV_JOB_RESCUE };
 enum sv_on_error { SV_ON_ERROR_STOP, SV_ON_ERROR_SKIP };
 enum sv_free_mode { SV_FREE_KEEP, SV_FREE_DISCARD, SV_FREE_ZERO };
 
@@ -124,7 +124,40 @@ struct sv_clone_params {
 	bool verify, dry_run;
 };
 
+/* What a rescue reads: everything, what is in use first; only that; only what filesystems need to
+ * know it. What cannot be found out counts as in use. */
+enum sv_domain { SV_DOMAIN_WHOLE, SV_DOMAIN_USED, SV_DOMAIN_METADATA };
+enum sv_pass { SV_PASS_COPY = 1, SV_PASS_TRIM = 2, SV_PASS_SCRAPE = 4, SV_PASS_RETRY = 8 };
+
+struct sv_rescue_params {
+	const char *root;
+	const char *source;   /* block device, serial=, wwn=, or raw file */
+	const char *target;   /* device spec or file; a file that is not there is made */
+	const char *mapfile;  /* ddrescue's; beside it MAPFILE.salvor.json; what is there goes on */
+	uint32_t sector_size; /* of raw files; 0 = find out */
+	enum sv_domain domain;
+	const char *domain_file; /* a mapfile whose '+' blocks are read, instead; NULL = none */
+	unsigned int passes;	 /* mask of enum sv_pass; 0 = all */
+	uint32_t retries;	 /* of bad sectors; UINT32_MAX = until stopped */
+	uint32_t save_every_s;	 /* the mapfile; 0 = 20 */
+	const char
+		*confirm_erase; /* NULL = not given; a file that the side file knows needs none */
+	bool dry_run;
+};
+#define SV_RESCUE_SAVE_ALWAYS UINT32_MAX /* after each read */
+
 enum sv_phase { SV_PHASE_PREPARE, SV_PHASE_COPY, SV_PHASE_FLUSH, SV_PHASE_VERIFY, SV_PHASE_FINISH };
+
+/* Where a rescue stands; bytes of the whole disk. */
+struct sv_rescue_state {
+	const char *pass; /* "metadata", "copy", "edges", "probe", "sweep", "trim", "scrape",
+			     "retry", "finished"; constant; NULL: no rescue */
+	uint64_t rescued, untried;
+	uint64_t failed;	      /* in failed reads, not yet looked at sector by sector */
+	uint64_t bad;		      /* sectors that were read alone, and failed */
+	uint64_t slow;		      /* of those rescued in this run, the ones that came slowly */
+	uint64_t reads, failed_reads; /* of all runs */
+};
 
 /* A copy of where the job stands. */
 struct sv_progress {
@@ -135,6 +168,7 @@ struct sv_progress {
 	uint64_t bad_bytes;
 	uint64_t bytes_per_s, eta_s; /* eta UINT64_MAX while unknown */
 	bool finished;
+	struct sv_rescue_state rescue;
 };
 
 enum sv_event_kind {
@@ -170,6 +204,8 @@ int sv_job_create_restore(const struct sv_restore_params *params, sv_event_fn fn
 			  struct sv_job **job_ret, struct sv_err *err);
 int sv_job_create_clone(const struct sv_clone_params *params, sv_event_fn fn, void *arg,
 			struct sv_job **job_ret, struct sv_err *err);
+int sv_job_create_rescue(const struct sv_rescue_params *params, sv_event_fn fn, void *arg,
+			 struct sv_job **job_ret, struct sv_err *err);
 int sv_job_create_verify(const struct sv_verify_params *params, sv_event_fn fn, void *arg,
 			 struct sv_job **job_ret, struct sv_err *err);
 

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#define CLI_MAX_WORDS 2
+#define CLI_MAX_WORDS 3
 
 /* ---- verbs and options: const tables, used by parser, help and completion alike ---- */
 
@@ -42,6 +42,10 @@ enum cli_opt_id {
 	OPT_HOST_KEY,
 	OPT_IDENTITY,
 	OPT_WAKE,
+	OPT_PASSES,
+	OPT_RETRIES,
+	OPT_DOMAIN,
+	OPT_SAVE_EVERY,
 	OPT_COUNT
 };
 
@@ -140,6 +144,8 @@ struct cli_args {
 	int *partitions; /* freed by cli_args_clear() */
 	size_t n_partitions;
 	int partition, target_partition;
+	const char *passes, *domain;
+	int retries, save_every; /* save_every: INT_MIN = not given */
 };
 
 /*
@@ -302,6 +308,7 @@ int cmd_map(const struct cli_args *args, struct sv_err *err);
 int cmd_save(const struct cli_args *args, struct sv_err *err);
 int cmd_restore(const struct cli_args *args, struct sv_err *err);
 int cmd_clone(const struct cli_args *args, struct sv_err *err);
+int cmd_rescue(const struct cli_args *args, struct sv_err *err);
 int cmd_verify(const struct cli_args *args, struct sv_err *err);
 int cmd_show(const struct cli_args *args, struct sv_err *err);
 int cmd_list(const struct cli_args *args, struct sv_err *err);

@@ -70,10 +70,10 @@ static int refuse_verb(const struct cli_verb *verb, const char *name, int argc, 
 /* What a success of this run means. */
 static const char *success(const struct cli_args *args)
 {
-	if (args->verb->success)
-		return args->verb->success;
 	if (args->dry_run)
 		return "nothing was written, all checks passed";
+	if (args->verb->success)
+		return args->verb->success;
 	if (args->no_verify)
 		return "done, not verified";
 	return "done and verified";

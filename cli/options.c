@@ -74,6 +74,15 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			  FIELD(identity), OPT_TYPE_TEXT, COMPLETE_FILE},
 	[OPT_WAKE] = {"wake", 0, NULL, NULL, "ask a sleeping disk, too", FIELD(wake), OPT_TYPE_FLAG,
 		      COMPLETE_NOTHING},
+	[OPT_PASSES] = {"passes", 0, "LIST", NULL, "which passes of copy,trim,scrape,retry",
+			FIELD(passes), OPT_TYPE_TEXT, COMPLETE_NOTHING},
+	[OPT_RETRIES] = {"retries", 0, "N", NULL, "how often bad sectors are tried again",
+			 FIELD(retries), OPT_TYPE_INT, COMPLETE_NOTHING},
+	[OPT_DOMAIN] = {"domain", 0, "WHAT", NULL,
+			"whole, used, metadata, or a mapfile of what is read", FIELD(domain),
+			OPT_TYPE_TEXT, COMPLETE_FILE},
+	[OPT_SAVE_EVERY] = {"save-every", 0, "SECONDS", NULL, "how often the mapfile is saved",
+			    FIELD(save_every), OPT_TYPE_INT, COMPLETE_NOTHING},
 };
 
 static int bad_value(const struct cli_option *option, const char *value, struct sv_err *err)
@@ -341,7 +350,7 @@ int cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli_arg
 	int rc = 0;
 	memset(args, 0, sizeof(*args));
 	args->verb = verb;
-	args->level = INT_MIN;
+	args->level = args->save_every = INT_MIN;
 	args->root = getenv("SALVOR_ROOT");
 	if (!args->root)
 		args->root = "";

@@ -74,11 +74,30 @@ static const char *phase_words(const struct cli_progress *progress, enum sv_phas
 	}
 }
 
+static const char *rescue_words(const char *pass)
+{
+	static const char *const words[][2] = {
+		{"copy", "rescuing"},
+		{"edges", "rescuing edges"},
+		{"probe", "probing gaps"},
+		{"sweep", "reading what is left"},
+		{"trim", "trimming bad areas"},
+		{"scrape", "scraping bad areas"},
+		{"retry", "retrying bad sectors"},
+	};
+	for (size_t i = 0; i < SV_ARRAY(words); i++)
+		if (!strcmp(pass, words[i][0]))
+			return words[i][1];
+	return "rescuing";
+}
+
 static void format(const struct cli_progress *progress, const struct sv_progress *now, char *out,
 		   size_t cap)
 {
 	char done[SV_SIZE_TEXT], total[SV_SIZE_TEXT], rate[SV_SIZE_TEXT], left[SV_SIZE_TEXT];
 	const char *words = phase_words(progress, now->phase);
+	if (now->phase == SV_PHASE_COPY && now->rescue.pass)
+		words = rescue_words(now->rescue.pass);
 	if (!now->bytes_total) {
 		snprintf(out, cap, "%s", words);
 		return;

@@ -65,6 +65,18 @@ static void say_start(struct run *run, const struct sv_event *event)
 	json_array_clear(run->held);
 }
 
+static void json_rescue(json_t *line, const struct sv_rescue_state *now)
+{
+	cli_json_string(line, "pass", now->pass);
+	cli_json_bytes(line, "rescued", now->rescued);
+	cli_json_bytes(line, "untried", now->untried);
+	cli_json_bytes(line, "failed", now->failed);
+	cli_json_bytes(line, "bad", now->bad);
+	cli_json_bytes(line, "slow", now->slow);
+	cli_json_bytes(line, "reads", now->reads);
+	cli_json_bytes(line, "failed_reads", now->failed_reads);
+}
+
 static void status_line(struct run *run, const struct sv_progress *now)
 {
 	json_t *line = cli_json_new("status");
@@ -78,6 +90,8 @@ static void status_line(struct run *run, const struct sv_progress *now)
 		cli_json_bytes(line, "eta_s", now->eta_s);
 	cli_json_bytes(line, "bytes_stored", now->bytes_stored);
 	cli_json_bytes(line, "bad_bytes", now->bad_bytes);
+	if (now->rescue.pass)
+		json_rescue(line, &now->rescue);
 	cli_json_line(line, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &run->last_status);
 }

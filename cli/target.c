@@ -1,5 +1,5 @@
-/* target.c - the second word of restore and clone: what will be written to, and what is lost by
- * that */
+/* target.c - the second word of restore, clone and rescue: what will be written to, and what is
+ * lost by that */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 

@@ -36,7 +36,7 @@ fails() {
 	one_sentence
 	expect_said "$text"
 	case ${1-} in
-	save | restore | clone | verify)
+	save | restore | clone | rescue | verify)
 		expect_rc "$code" salvor "$@" --json
 		one_sentence
 		json_lines "$code"
@@ -68,7 +68,7 @@ document() {
 note 'wrong usage: 2'
 expect_rc 2 salvor
 one_sentence
-for verb in rescue ls extract mount run report; do
+for verb in ls extract mount run report; do
 	fails 2 "this version cannot $verb yet" "$verb" a b
 done
 fails 2 'frobnicate' frobnicate
@@ -79,6 +79,10 @@ fails 2 'TARGET' restore "$img"
 fails 2 'TARGET' clone "$disk"
 fails 2 'keep, discard, zero' clone "$disk" "$WORK/x" --free=some
 fails 2 '--partition' clone "$disk" "$WORK/x" --partition 1
+fails 2 'MAPFILE' rescue "$disk" "$WORK/x"
+fails 2 'copy, trim, scrape and retry' rescue "$disk" "$WORK/x" "$WORK/x.map" --passes copy,,trim
+fails 2 'retries' rescue "$disk" "$WORK/x" "$WORK/x.map" --retries -2
+fails 2 'save-every' rescue "$disk" "$WORK/x" "$WORK/x.map" --save-every -1
 fails 2 "'more'" verify "$img" more
 fails 2 '--bogus' save "$disk" "$WORK/x" --bogus
 fails 2 '--confirm' restore "$img" "$WORK/x" --confirm=1

@@ -240,7 +240,9 @@ const char *disks_summary(const struct app *app, const struct disk *disk,
 	struct content_view view;
 	char used[SV_SIZE_TEXT];
 	content_get(app->content, disk, &view);
-	if (*disk->in_use)
+	if (disk->boot_medium)
+		snprintf(out, DISKS_SUMMARY_TEXT, "%s", _("Salvor was started from it"));
+	else if (*disk->in_use)
 		snprintf(out, DISKS_SUMMARY_TEXT, "%s", disk->in_use);
 	else if (view.state == CONTENT_READY && !view.n_parts)
 		snprintf(out, DISKS_SUMMARY_TEXT, "%s", _("no partitions"));

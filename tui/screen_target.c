@@ -37,6 +37,8 @@ static const char *reason(const struct target_state *s, const struct disk *disk,
 			  size_t cap)
 {
 	char size[SV_SIZE_TEXT];
+	if (disk->boot_medium)
+		return _("Salvor was started from it");
 	if (*s->store && disk_holds(disk, s->store))
 		return _("holds the image");
 	if (*disk->in_use)

@@ -115,6 +115,7 @@ static bool scan_one(void *ctx, const char *name)
 	    !disk_load(s->root, name, &disk) || !disk.size)
 		return true;
 	disk_load_use(s->root, s->usage, &disk);
+	disk.boot_medium = disk_is_boot_medium(s->root, &disk);
 	struct disk *v = realloc(s->list->v, (s->list->n + 1) * sizeof(*v));
 	if (!v) {
 		s->nomem = true;

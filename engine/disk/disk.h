@@ -25,7 +25,8 @@ struct disk {
 	bool read_only, removable, rotational, duplicate_serial;
 	char in_use[240]; /* why it must not be a target ("mounted on /home (sda2)", "swap", "held
 			     by md0"); "" when free */
-	bool live; /* a read-write mount, active swap, or a read-write loop/LV/md lies on it: no
+	bool boot_medium; /* this system was started from it; only disk_scan() tells */
+	bool live;	  /* a read-write mount, active swap, or a read-write loop/LV/md lies on it: no
 		      source either */
 };
 

@@ -388,9 +388,24 @@ static void target(const char *node, const char *why)
 		fail_msg("%s: %d %s", node, rc, err.text);
 }
 
+/* the names of the disks that the scan calls the boot medium */
+static void medium_is(const char *names)
+{
+	char got[256] = "";
+	struct disk_list list;
+	assert_int_equal(disk_scan(top, &list, NULL), 0);
+	for (size_t i = 0; i < list.n; i++)
+		if (list.v[i].boot_medium)
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
+				 list.v[i].kname);
+	disk_list_clear(&list);
+	assert_string_equal(got, names);
+}
+
 static void boot_medium(void **state)
 {
 	(void)state;
+	medium_is("sdc ");
 	target("/dev/sdb", LATER);
 	target("/dev/vda", LATER);
 	target("/dev/sda", "in use: mounted on /home");
@@ -398,6 +413,7 @@ static void boot_medium(void **state)
 	target("/dev/sdc", "started from"); /* mounted there */
 	put("run/salvor/boot-medium", "/dev/sdb\n");
 	target("/dev/sdb", "started from");
+	medium_is("sdb sdc ");
 	target("/dev/vda", LATER);
 	put("run/salvor/boot-medium", "sda2\n"); /* a partition of it: the whole disk */
 	target("/dev/sdb", LATER);

@@ -26,8 +26,8 @@ struct disk {
 	char in_use[240]; /* why it must not be a target ("mounted on /home (sda2)", "swap", "held
 			     by md0"); "" when free */
 	bool boot_medium; /* this system was started from it; only disk_scan() tells */
-	bool live;	  /* a read-write mount, active swap, or a read-write loop/LV/md lies on it: no
-		      source either */
+	bool live; /* a read-write mount, active swap, or a read-write loop/LV/md lies on it: no
+	       source either */
 };
 
 struct disk_list {

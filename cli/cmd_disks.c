@@ -36,13 +36,48 @@ void cli_print_disk(FILE *out, const struct disk *disk)
 	cli_put(out, disk->serial);
 }
 
-static int print_json(const struct disk_list *list, struct sv_err *err)
+/* What explains a disk that is missing; the battery is no matter of a list of disks. */
+static size_t remarks_about_disks(const char *root, struct machine_remark remarks[MACHINE_TRAITS])
+{
+	size_t n = machine_remarks(root, remarks), kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (remarks[i].trait != MACHINE_ON_BATTERY)
+			remarks[kept++] = remarks[i];
+	return kept;
+}
+
+static json_t *json_remarks(const char *root)
+{
+	struct machine_remark remarks[MACHINE_TRAITS];
+	char text[MACHINE_TEXT];
+	json_t *list = json_array();
+	size_t n = remarks_about_disks(root, remarks);
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = json_object();
+		cli_json_string(o, "trait", machine_words[remarks[i].trait].name);
+		cli_json_string(o, "text", machine_remark_text(&remarks[i], text));
+		cli_json_push(list, o);
+	}
+	return list;
+}
+
+static int print_json(const struct disk_list *list, const char *root, struct sv_err *err)
 {
 	json_t *o = cli_json_new("disks"), *disks = json_array();
 	for (size_t i = 0; i < list->n; i++)
 		cli_json_push(disks, cli_json_disk(&list->v[i]));
 	cli_json_add(o, "disks", disks);
+	cli_json_add(o, "remarks", json_remarks(root));
 	return cli_json_line(o, err);
+}
+
+static void print_remarks(const char *root)
+{
+	struct machine_remark remarks[MACHINE_TRAITS];
+	char text[MACHINE_TEXT];
+	size_t n = remarks_about_disks(root, remarks);
+	for (size_t i = 0; i < n; i++)
+		printf("Note: %s.\n", machine_remark_text(&remarks[i], text));
 }
 
 static void add_row(struct cli_table *table, const struct disk *disk)
@@ -79,7 +114,9 @@ int cmd_disks(const struct cli_args *args, struct sv_err *err)
 	struct disk_list list = {0};
 	int rc = disk_scan(args->root, &list, err);
 	if (!rc)
-		rc = args->json ? print_json(&list, err) : print_table(&list, err);
+		rc = args->json ? print_json(&list, args->root, err) : print_table(&list, err);
+	if (!rc && !args->json)
+		print_remarks(args->root);
 	disk_list_clear(&list);
 	return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/disk/disk.h"
 #include "engine/disk/health.h"
+#include "engine/disk/machine.h"
 #include "engine/disk/places.h"
 #include "engine/image/image.h"
 #include "engine/share/share.h"

@@ -11,7 +11,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf -- "$tmp"' EXIT
 
 xgettext --from-code=UTF-8 -k_ -kN_ -k_n:1,2 -kWORDS:1,2 -kSAME:1 --no-location --sort-by-file -o "$tmp/salvor.pot" \
-	tui/*.c engine/disk/health_judge.c
+	tui/*.c engine/disk/health_judge.c engine/disk/machine.c
 bad=0
 for po in po/*.po; do
 	# formats, plural forms, header

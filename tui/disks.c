@@ -258,15 +258,27 @@ const char *disks_summary(const struct app *app, const struct disk *disk,
 	return out;
 }
 
+void disks_remarks(const struct app *app, struct page *page, bool battery)
+{
+	struct machine_remark remarks[MACHINE_TRAITS];
+	char text[MACHINE_TEXT];
+	size_t n = vitals_remarks(app->vitals, remarks);
+	for (size_t i = 0; i < n; i++)
+		if ((remarks[i].trait == MACHINE_ON_BATTERY) == battery)
+			page_text(page, STYLE_WARN, "! %s.", vitals_remark(&remarks[i], text));
+}
+
 /* The worst that it says of itself. */
 static void item_alarm(const struct app *app, struct page *page, const struct disk *disk)
 {
 	struct health health;
 	char text[HEALTH_TEXT];
 	vitals_get(app->vitals, disk, &health);
-	if (health.verdict >= HEALTH_WORN)
-		page_item_line(page, style_of(health.verdict), "! %s",
-			       vitals_reason(&health.reasons[0], text));
+	for (size_t i = 0; i < health.n_reasons; i++)
+		if ((!i && health.verdict >= HEALTH_WORN) ||
+		    health.reasons[i].cause == HEALTH_LOCKED)
+			page_item_line(page, SV_MAX(style_of(health.verdict), STYLE_WARN), "! %s",
+				       vitals_reason(&health.reasons[i], text));
 }
 
 void disks_item(const struct app *app, struct page *page, int id, const struct disk *disk,

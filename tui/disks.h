@@ -23,6 +23,9 @@ enum page_style disks_reason_style(const struct health_reason *reason);
 void disks_alarm(const struct app *app, struct page *page, const struct disk *disk);
 /* What must be read before the disk is used: that it is failing or worn, and why. */
 void disks_warning(const struct app *app, struct page *page, const struct disk *disk, bool target);
+/* What about the machine explains missing disks (battery = false), or that it runs on its battery.
+ */
+void disks_remarks(const struct app *app, struct page *page, bool battery);
 /* The disk with that number of the session, NULL when it is gone. */
 const struct disk *disks_by_number(const struct app *app, int number);
 /* A disk as a thing to choose, with its bar and partitions. `reason`: why it cannot be chosen. */

@@ -37,6 +37,9 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 		fill_disk(app, page, &app->disks.v[i]);
 	if (!app->disks.n)
 		page_text(page, STYLE_WARN, "%s", _("No disk was found."));
+	page_gap(page);
+	disks_remarks(app, page, false);
+	disks_remarks(app, page, true);
 	page_action(page, REQ_RESCAN, NULL);
 }
 

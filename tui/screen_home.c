@@ -71,6 +71,7 @@ static void fill_disks(const struct app *app, struct page *page)
 		page_text(page, STYLE_DIM, "    %s", disks_summary(app, disk, summary));
 		disks_alarm(app, page, disk);
 	}
+	disks_remarks(app, page, false);
 }
 
 static void fill(const struct app *app, const struct screen *screen, struct page *page)

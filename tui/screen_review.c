@@ -222,6 +222,7 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 		fill_save(app, screen->state, page);
 	else
 		fill_restore(app, page);
+	disks_remarks(app, page, true);
 	flow_command(app, command, sizeof(command));
 	page_head(page, "%s", _("The same as a command"));
 	page_text(page, STYLE_DIM, "%s", command);

@@ -29,6 +29,9 @@ struct vitals {
 	size_t users; /* threads that hold it */
 	struct entry **entries;
 	size_t n;
+	struct machine_remark remarks[MACHINE_TRAITS];
+	size_t n_remarks;
+	time_t look_due; /* when to look at the machine again */
 	bool stop;
 };
 
@@ -107,18 +110,28 @@ static void ask(struct vitals *vitals, struct entry *entry)
 	take(entry, &health, params.brief);
 }
 
+#define LOOK_SECONDS 10
+
+static void look_at_machine(struct vitals *vitals)
+{
+	struct machine_remark remarks[MACHINE_TRAITS];
+	vitals->look_due = now_s() + LOOK_SECONDS;
+	pthread_mutex_unlock(&vitals->lock);
+	size_t n = machine_remarks(vitals->root, remarks);
+	pthread_mutex_lock(&vitals->lock);
+	memcpy(vitals->remarks, remarks, n * sizeof(remarks[0]));
+	vitals->n_remarks = n;
+}
+
 static void wait_for_work(struct vitals *vitals)
 {
-	struct timespec until = {.tv_sec = 0};
+	struct timespec until = {.tv_sec = vitals->look_due};
 	for (size_t i = 0; i < vitals->n; i++) {
 		time_t due = vitals->entries[i]->asking ? 0 : vitals->entries[i]->due;
-		if (due && (!until.tv_sec || due < until.tv_sec))
+		if (due && due < until.tv_sec)
 			until.tv_sec = due;
 	}
-	if (until.tv_sec)
-		pthread_cond_timedwait(&vitals->wake, &vitals->lock, &until);
-	else
-		pthread_cond_wait(&vitals->wake, &vitals->lock);
+	pthread_cond_timedwait(&vitals->wake, &vitals->lock, &until);
 }
 
 /* With the lock held. */
@@ -139,6 +152,8 @@ static void *asker(void *arg)
 		struct entry *entry = next_one(vitals, now_s());
 		if (entry)
 			ask(vitals, entry);
+		else if (vitals->look_due <= now_s())
+			look_at_machine(vitals);
 		else
 			wait_for_work(vitals);
 	}
@@ -271,6 +286,25 @@ void vitals_watch(struct vitals *vitals, const struct disk *const disks[], size_
 			entry->due = now_s();
 	}
 	kick(vitals);
+}
+
+size_t vitals_remarks(struct vitals *vitals, struct machine_remark remarks[MACHINE_TRAITS])
+{
+	if (!vitals)
+		return 0;
+	pthread_mutex_lock(&vitals->lock);
+	size_t n = vitals->n_remarks;
+	memcpy(remarks, vitals->remarks, n * sizeof(*remarks));
+	pthread_mutex_unlock(&vitals->lock);
+	return n;
+}
+
+const char *vitals_remark(const struct machine_remark *remark, char out[MACHINE_TEXT])
+{
+	const struct machine_words *words = &machine_words[remark->trait];
+	snprintf(out, MACHINE_TEXT, _n(words->one, words->many, (unsigned long)remark->n),
+		 (unsigned long long)remark->n);
+	return out;
 }
 
 const char *vitals_reason(const struct health_reason *reason, char out[HEALTH_TEXT])

@@ -29,7 +29,11 @@ bool vitals_get(struct vitals *vitals, const struct disk *disk, struct health *h
  * answer once is left alone. */
 void vitals_watch(struct vitals *vitals, const struct disk *const disks[], size_t n);
 
+/* What there is to say about the machine, looked at every ten seconds; returns how many. */
+size_t vitals_remarks(struct vitals *vitals, struct machine_remark remarks[MACHINE_TRAITS]);
+
 /* The reason in the user's language. Returns out. */
 const char *vitals_reason(const struct health_reason *reason, char out[HEALTH_TEXT]);
+const char *vitals_remark(const struct machine_remark *remark, char out[MACHINE_TEXT]);
 
 #endif

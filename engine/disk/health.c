@@ -46,9 +46,9 @@ static int run(struct ask *ask, char *argv[MAX_WORDS])
 /* -x is not used: it sends SCT commands, which write to a log of the disk. */
 static int ask_smartctl(struct ask *ask, const char *path, const char *type)
 {
-	static const char *const all[] = {"-i",	   "-H",      "-c",	  "-A", "-l",
-					  "error", "-l",      "selftest", "-l", "devstat",
-					  "-l",	   "defects", NULL};
+	static const char *const all[] = {"-i",	   "-H",      "-c",	  "-A",	      "-l",
+					  "error", "-l",      "selftest", "-l",	      "devstat",
+					  "-l",	   "defects", "-g",	  "security", NULL};
 	static const char *const brief[] = {"-A", NULL};
 	static const char *const asleep[] = {"-n", "standby,3", NULL};
 	char *argv[MAX_WORDS] = {"smartctl", "--json=c"};

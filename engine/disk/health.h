@@ -43,6 +43,7 @@ enum health_cause {
 	HEALTH_UNRELIABLE,
 	HEALTH_BACKUP,
 	/* hints, whatever the verdict */
+	HEALTH_LOCKED,
 	HEALTH_HOT,	/* degrees Celsius */
 	HEALTH_CRC,	/* transfers */
 	HEALTH_MEMBERS, /* disks */

@@ -28,6 +28,7 @@ struct health_answer {
 	bool bridge;	    /* a USB adapter that smartctl does not know */
 	bool raid;	    /* behind a RAID controller */
 	bool no_right;	    /* permission denied */
+	bool locked;	    /* by an ATA password */
 	unsigned int below; /* attributes at or below their threshold; the first of them */
 	uint64_t below_id;
 	uint64_t was_below_id; /* 0 = none */

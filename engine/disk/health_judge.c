@@ -73,6 +73,9 @@ const struct health_words health_words[HEALTH_CAUSES] = {
 	[HEALTH_UNRELIABLE] = {"unreliable", SAME("it says that it is no longer reliable: clone it "
 						  "before anything else")},
 	[HEALTH_BACKUP] = {"backup", SAME("its protection against power cuts has failed")},
+	[HEALTH_LOCKED] = {"locked",
+			   SAME("it is locked by a password: nothing on it can be read or "
+				"written until it is unlocked")},
 	[HEALTH_HOT] = {"hot", SAME("it has %llu degrees Celsius: let air flow before a long job")},
 	[HEALTH_CRC] = {"crc", WORDS("%llu transfer was garbled on the way: is its cable in order?",
 				     "%llu transfers were garbled on the way: is its cable in "
@@ -175,8 +178,10 @@ bool health_is_hot(const struct health *h)
 	return h->temperature != HEALTH_NONE && (h->temperature >= hot || only_warm(h));
 }
 
-static void judge_hints(struct health *h)
+static void judge_hints(struct health *h, const struct health_answer *answer)
 {
+	if (answer->locked)
+		health_add_reason(h, HEALTH_LOCKED, HEALTH_GOOD, 0);
 	if (health_is_hot(h))
 		health_add_reason(h, HEALTH_HOT, HEALTH_GOOD, h->temperature);
 	if (positive(h->crc_errors))
@@ -188,6 +193,8 @@ static enum health_cause why_unknown(const struct health_answer *answer)
 {
 	if (answer->status == SMART_ASLEEP)
 		return HEALTH_ASLEEP;
+	if (answer->locked)
+		return HEALTH_LOCKED;
 	if (answer->no_right)
 		return HEALTH_NO_RIGHT;
 	if (answer->bridge)
@@ -209,7 +216,7 @@ void health_judge(struct health *health, const struct health_answer *answer)
 	judge_sectors(health);
 	judge_attributes(health, answer);
 	judge_nvme(health);
-	judge_hints(health);
+	judge_hints(health, answer);
 }
 
 /* ---- words ---- */

@@ -179,6 +179,15 @@ static void read_statistics(const json_t *root, struct health *health)
 	}
 }
 
+/* The state is word 128 of IDENTIFY DEVICE (ACS-4): bit 1 enabled, bit 2 locked. */
+static bool is_locked(const json_t *root)
+{
+	const json_t *security = json_object_get(root, "ata_security");
+	uint64_t state = 0;
+	return json_is_true(json_object_get(security, "locked")) ||
+	       (take(json_object_get(security, "state"), UINT16_MAX, &state) && (state & 6) == 6);
+}
+
 static void read_ata(const json_t *root, struct health *health, struct health_answer *answer)
 {
 	size_t i;
@@ -193,6 +202,7 @@ static void read_ata(const json_t *root, struct health *health, struct health_an
 	take_more(json_object_get(log, "extended"), "count", &health->errors_logged);
 	read_ata_tests(root, health);
 	read_statistics(root, health);
+	answer->locked = is_locked(root);
 }
 
 /* ---- NVMe ---- */

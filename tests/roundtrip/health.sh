@@ -67,7 +67,7 @@ expect_rc 0 salvor health /dev/nvme0n1 /dev/sda1 serial=WCC6Y5U91K7P --json
 document '[.disks[].path] == ["/dev/nvme0n1", "/dev/sda"]'
 
 note 'it is only asked: no command that changes anything, and a sleeping disk is not woken'
-! grep -vE -- '^--json=c (-n standby,3 )?-i -H -c -A -l error -l selftest -l devstat -l defects /' "$FAKE_SMARTCTL/calls" ||
+! grep -vE -- '^--json=c (-n standby,3 )?-i -H -c -A -l error -l selftest -l devstat -l defects -g security /' "$FAKE_SMARTCTL/calls" ||
 	fail 'smartctl was asked for more'
 answer_of sda standby
 expect_rc 0 salvor health /dev/sda

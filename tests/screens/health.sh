@@ -114,6 +114,37 @@ see 'DONE, AND CHECKED.'
 keys Enter
 see 'What do you want to do?'
 
+note 'on battery, a controller without a driver, a password: told where it matters'
+mkdir -p "$ROOT/sys/class/power_supply/BAT0" "$ROOT/sys/bus/pci/devices/0000:00:0e.0"
+echo Battery >"$ROOT/sys/class/power_supply/BAT0/type"
+echo Discharging >"$ROOT/sys/class/power_supply/BAT0/status"
+echo 63 >"$ROOT/sys/class/power_supply/BAT0/capacity"
+echo 0x010400 >"$ROOT/sys/bus/pci/devices/0000:00:0e.0/class"
+answer_of "$good" ata-locked
+resize_screen 80 40
+see '! 1 storage controller has no driver'
+see_not 'battery'
+keys 6
+see 'the machine runs on its battery, 63 % left'
+keys r
+see 'it is locked by a password'
+keys Escape
+see 'What do you want to do?'
+keys 1
+see '! it is locked by a password'
+choose 'S5GXNX0T123456'
+keys Enter
+see 'Where should the image of disk'
+choose 'Go on'
+keys Enter
+see 'START the backup'
+see 'runs on its battery'
+keys Escape Escape Escape
+see 'What do you want to do?'
+rm -r "$ROOT/sys/class/power_supply" "$ROOT/sys/bus"
+answer_of "$good" nvme-good
+resize_screen 80 24
+
 note 'as a target, too'
 keys 2
 see 'Where are the images?'

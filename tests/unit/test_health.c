@@ -56,6 +56,7 @@ static const struct sample {
 	enum health_cause causes[8]; /* in this order */
 } samples[] = {
 	{"ata-good", HEALTH_GOOD, {LIST_END}},
+	{"ata-locked", HEALTH_GOOD, {HEALTH_LOCKED, LIST_END}},
 	{"ata-pending",
 	 HEALTH_FAILING,
 	 {HEALTH_PENDING, HEALTH_UNCORRECTABLE, HEALTH_LOST, HEALTH_REALLOCATED, HEALTH_CRC,

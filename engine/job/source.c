@@ -98,7 +98,7 @@ int source_open(const struct sv_map_params *params, const char *store, struct so
 			 : open_file_source(params, source, err);
 	if (rc)
 		source_close(source);
-	if (rc == SV_E_IO)
+	if (rc == SV_E_IO || rc == SV_E_NOSPC)
 		rc = sv_err_recode(err, SV_E_SOURCE);
 	return rc;
 }

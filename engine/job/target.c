@@ -177,7 +177,7 @@ static int find_and_check(const struct target_params *params, struct target *t, 
 {
 	int rc = disk_is_device_spec(params->target) ? check_device_target(params, t, err)
 						     : check_file_target(params, t, err);
-	return rc == SV_E_IO ? sv_err_recode(err, SV_E_TARGET) : rc;
+	return rc == SV_E_IO || rc == SV_E_NOSPC ? sv_err_recode(err, SV_E_TARGET) : rc;
 }
 
 int target_check(const struct target_params *params, struct target *t, struct sv_err *err)

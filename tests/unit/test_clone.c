@@ -148,6 +148,15 @@ static void stopped(void **state)
 	assert_int_not_equal(access(target, F_OK), 0);
 }
 
+static void empty(void **state)
+{
+	(void)state;
+	put_file(source, (const uint8_t *)"", 0);
+	unlink(target);
+	assert_int_equal(clone(NULL, 2, SV_FREE_KEEP, false), SV_E_SOURCE);
+	assert_int_not_equal(access(target, F_OK), 0);
+}
+
 static void senseless(void **state)
 {
 	const struct sv_clone_params params = {.map = {.source = "x"}, .target = ""};
@@ -177,10 +186,8 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes),
-		cmocka_unit_test(larger),
-		cmocka_unit_test(stopped),
-		cmocka_unit_test(senseless),
+		cmocka_unit_test(sizes), cmocka_unit_test(larger),    cmocka_unit_test(stopped),
+		cmocka_unit_test(empty), cmocka_unit_test(senseless),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -17,20 +17,20 @@
 
 #define APP_MAX_PARTS 128
 
-enum plan_kind { PLAN_SAVE, PLAN_RESTORE, PLAN_VERIFY };
+enum plan_kind { PLAN_SAVE, PLAN_RESTORE, PLAN_CLONE, PLAN_VERIFY };
 
 /* What the user has chosen so far in a flow. Kept while going back and forth. */
 struct plan {
 	enum plan_kind kind;
-	struct disk source; /* of a save */
+	struct disk source; /* of a save or a clone */
 	bool has_source;
-	int parts[APP_MAX_PARTS]; /* numbers of the partitions to save, when not all */
+	int parts[APP_MAX_PARTS]; /* numbers of the partitions to read, when not all */
 	size_t n_parts;
 	bool all_parts;
 	char folder[1024];  /* where the image lies or goes */
 	char name[256];	    /* of the image */
 	bool resume;	    /* continue NAME.part */
-	struct disk target; /* of a restore */
+	struct disk target; /* of a restore or a clone */
 	bool has_target;
 	/* the Review page */
 	unsigned int preset; /* index of review's table */

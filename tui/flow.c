@@ -13,6 +13,8 @@ const char *const flow_steps_save[] = {N_("Source"), N_("Destination"), N_("Revi
 const char *const flow_steps_restore[] = {N_("Image"), N_("Target"), N_("Review and confirm"),
 					  NULL};
 
+const char *const flow_steps_clone[] = {N_("Source"), N_("Target"), N_("Review and confirm"), NULL};
+
 const char *const flow_presets[] = {"fast", "normal", "small", "smallest"};
 
 void flow_head(const struct app *app, struct page *page, unsigned int step)
@@ -26,10 +28,24 @@ void flow_head(const struct app *app, struct page *page, unsigned int step)
 		page_title(page, _("Restore"));
 		page_steps(page, flow_steps_restore, step);
 		break;
+	case PLAN_CLONE:
+		page_title(page, _("Clone"));
+		page_steps(page, flow_steps_clone, step);
+		break;
 	case PLAN_VERIFY:
 		page_title(page, _("Open an image"));
 		break;
 	}
+}
+
+bool flow_reads_disk(const struct plan *plan)
+{
+	return plan->kind == PLAN_SAVE || plan->kind == PLAN_CLONE;
+}
+
+bool flow_erases_disk(const struct plan *plan)
+{
+	return plan->kind == PLAN_RESTORE || plan->kind == PLAN_CLONE;
 }
 
 void flow_image_path(const struct app *app, char *out, size_t cap)
@@ -171,15 +187,24 @@ static void add_parts(const struct plan *plan, char *out, size_t cap)
 	add_word(out, cap, list);
 }
 
-/* What an unfinished image was begun with stays as it is. */
-static void add_fresh(const struct plan *plan, char *out, size_t cap)
+/* What is read of a source. */
+static void add_reading(const struct plan *plan, char *out, size_t cap)
 {
-	add_word(out, cap, "--preset");
-	add_word(out, cap, flow_presets[plan->preset]);
 	if (!plan->all_parts)
 		add_parts(plan, out, cap);
 	if (plan->whole)
 		add_word(out, cap, "--whole");
+}
+
+/* What becomes of unreadable areas, and of what was written. */
+static void add_care(const struct plan *plan, char *out, size_t cap)
+{
+	if (plan->skip_bad && flow_reads_disk(plan)) {
+		add_word(out, cap, "--on-error");
+		add_word(out, cap, "skip");
+	}
+	if (plan->no_verify)
+		add_word(out, cap, "--no-verify");
 }
 
 static void save_command(const struct app *app, const char *image, char *out, size_t cap)
@@ -190,14 +215,13 @@ static void save_command(const struct app *app, const char *image, char *out, si
 	disk_spec(&plan->source, spec, sizeof(spec));
 	add_word(out, cap, spec);
 	add_word(out, cap, image);
-	if (!plan->resume)
-		add_fresh(plan, out, cap);
-	if (plan->skip_bad) {
-		add_word(out, cap, "--on-error");
-		add_word(out, cap, "skip");
+	/* what an unfinished image was begun with stays as it is */
+	if (!plan->resume) {
+		add_word(out, cap, "--preset");
+		add_word(out, cap, flow_presets[plan->preset]);
+		add_reading(plan, out, cap);
 	}
-	if (plan->no_verify)
-		add_word(out, cap, "--no-verify");
+	add_care(plan, out, cap);
 	if (plan->resume)
 		add_word(out, cap, "--resume");
 	if (*plan->note) {
@@ -208,23 +232,31 @@ static void save_command(const struct app *app, const char *image, char *out, si
 
 static const char *const free_modes[] = {"keep", "discard", "zero"};
 
-static void restore_command(const struct app *app, const char *image, char *out, size_t cap)
+/* Onto what is written, and how. */
+static void add_target(const struct plan *plan, char *out, size_t cap)
 {
-	const struct plan *plan = &app->plan;
 	char spec[200], id[128];
-	snprintf(out, cap, "salvor restore");
-	add_word(out, cap, image);
 	disk_spec(&plan->target, spec, sizeof(spec));
 	add_word(out, cap, spec);
 	if (plan->free_mode) {
 		add_word(out, cap, "--free");
 		add_word(out, cap, free_modes[plan->free_mode]);
 	}
-	if (plan->no_verify)
-		add_word(out, cap, "--no-verify");
+	add_care(plan, out, cap);
 	disk_confirm_id(&plan->target, id, sizeof(id));
 	add_word(out, cap, "--confirm-erase");
 	add_word(out, cap, id);
+}
+
+static void clone_command(const struct app *app, char *out, size_t cap)
+{
+	const struct plan *plan = &app->plan;
+	char spec[200];
+	snprintf(out, cap, "salvor clone");
+	disk_spec(&plan->source, spec, sizeof(spec));
+	add_word(out, cap, spec);
+	add_target(plan, out, cap);
+	add_reading(plan, out, cap);
 }
 
 void flow_command(const struct app *app, char *out, size_t cap)
@@ -234,7 +266,11 @@ void flow_command(const struct app *app, char *out, size_t cap)
 	if (app->plan.kind == PLAN_SAVE) {
 		save_command(app, image, out, cap);
 	} else if (app->plan.kind == PLAN_RESTORE) {
-		restore_command(app, image, out, cap);
+		snprintf(out, cap, "salvor restore");
+		add_word(out, cap, image);
+		add_target(&app->plan, out, cap);
+	} else if (app->plan.kind == PLAN_CLONE) {
+		clone_command(app, out, cap);
 	} else {
 		snprintf(out, cap, "salvor verify");
 		add_word(out, cap, image);
@@ -281,6 +317,26 @@ static int create_restore(struct app *app, const char *image, struct sv_job **jo
 	return sv_job_create_restore(&params, work_event, app->work, job, err);
 }
 
+static int create_clone(struct app *app, struct sv_job **job, struct sv_err *err)
+{
+	const struct plan *plan = &app->plan;
+	char id[128];
+	disk_confirm_id(&plan->target, id, sizeof(id));
+	struct sv_clone_params params = {
+		.map = {.root = app->root,
+			.source = plan->source.path,
+			.partitions = plan->all_parts ? NULL : plan->parts,
+			.n_partitions = plan->all_parts ? 0 : plan->n_parts,
+			.whole = plan->whole},
+		.target = plan->target.path,
+		.free_mode = (enum sv_free_mode)plan->free_mode,
+		.confirm_erase = id,
+		.on_error = plan->skip_bad ? SV_ON_ERROR_SKIP : SV_ON_ERROR_STOP,
+		.verify = !plan->no_verify,
+	};
+	return sv_job_create_clone(&params, work_event, app->work, job, err);
+}
+
 static int create_verify(struct app *app, const char *image, struct sv_job **job,
 			 struct sv_err *err)
 {
@@ -295,8 +351,24 @@ static int create_job(struct app *app, const char *image, struct sv_job **job, s
 		return create_save(app, image, job, err);
 	case PLAN_RESTORE:
 		return create_restore(app, image, job, err);
+	case PLAN_CLONE:
+		return create_clone(app, job, err);
 	default:
 		return create_verify(app, image, job, err);
+	}
+}
+
+static const char *job_name(enum plan_kind kind)
+{
+	switch (kind) {
+	case PLAN_SAVE:
+		return _("Back up");
+	case PLAN_RESTORE:
+		return _("Restore");
+	case PLAN_CLONE:
+		return _("Clone");
+	default:
+		return _("Check");
 	}
 }
 
@@ -306,17 +378,13 @@ static struct work *make_work(const struct app *app, const char *image)
 	const struct plan *plan = &app->plan;
 	snprintf(from, sizeof(from), "%.399s", image);
 	*to = '\0';
-	if (plan->kind == PLAN_SAVE) {
+	if (plan->kind == PLAN_SAVE)
 		snprintf(to, sizeof(to), "%.399s", image);
+	if (flow_reads_disk(plan))
 		app_disk_name(app, &plan->source, from);
-	} else if (plan->kind == PLAN_RESTORE) {
+	if (flow_erases_disk(plan))
 		app_disk_name(app, &plan->target, to);
-	}
-	return work_create(app->log,
-			   plan->kind == PLAN_SAVE	? _("Back up")
-			   : plan->kind == PLAN_RESTORE ? _("Restore")
-							: _("Check"),
-			   from, to);
+	return work_create(app->log, job_name(plan->kind), from, to);
 }
 
 void flow_start(struct app *app)

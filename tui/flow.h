@@ -7,6 +7,7 @@
 
 extern const char *const flow_steps_save[];
 extern const char *const flow_steps_restore[];
+extern const char *const flow_steps_clone[];
 
 #define FLOW_PRESETS 4
 #define FLOW_NORMAL  1
@@ -28,6 +29,9 @@ void flow_plan_resume(struct app *app, const struct unfinished_save *save, const
 const char *flow_cannot_go_on(const struct app *app);
 /* Go on with it. */
 void flow_go_on(struct app *app);
+/* What the plan reads and what it overwrites: disks that must not be pulled out. */
+bool flow_reads_disk(const struct plan *plan);
+bool flow_erases_disk(const struct plan *plan);
 /* The equal command, for the Review page and the log. */
 void flow_command(const struct app *app, char *out, size_t cap);
 /* Create and start the job of the plan, and show its progress. */

@@ -30,8 +30,7 @@ static const struct home_entry {
 } entries[] = {
 	{HOME_SAVE, '1', N_("Back up a disk"), N_("save disk or partitions into an image"), NULL},
 	{HOME_RESTORE, '2', N_("Restore"), N_("write an image back to a disk"), NULL},
-	{HOME_CLONE, '3', N_("Clone a disk"), N_("copy one disk straight onto another"),
-	 N_("not in this version: back up, then restore")},
+	{HOME_CLONE, '3', N_("Clone a disk"), N_("copy one disk straight onto another"), NULL},
 	{HOME_RESCUE, '4', N_("Rescue a failing disk"), N_("copy what can be read"),
 	 N_("not in this version: ddrescue is in the shell (8)")},
 	{HOME_OPEN, '5', N_("Open an image"), N_("look into it, check it"), NULL},
@@ -144,6 +143,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		break;
 	case HOME_RESTORE:
 		begin(app, PLAN_RESTORE, &screen_place);
+		break;
+	case HOME_CLONE:
+		begin(app, PLAN_CLONE, &screen_source);
 		break;
 	case HOME_OPEN:
 		begin(app, PLAN_VERIFY, &screen_place);

@@ -52,6 +52,20 @@ static void fill_objects(const struct work *work, struct page *page)
 		page_text(page, STYLE_NORMAL, _("To    %s"), work->to);
 }
 
+/* A clone stores nothing. */
+static void fill_time(const struct work *work, struct page *page)
+{
+	char time[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
+	sv_text_duration(time, work_seconds(work));
+	sv_text_size(stored, work->now.bytes_stored);
+	if (!work->now.bytes_stored)
+		page_text(page, STYLE_NORMAL, work->ended ? _("Time %s") : _("%s so far"), time);
+	else if (work->ended)
+		page_text(page, STYLE_NORMAL, _("Time %s     %s stored"), time, stored);
+	else
+		page_text(page, STYLE_NORMAL, _("%s so far     %s stored"), time, stored);
+}
+
 static void fill_counts(const struct work *work, struct page *page)
 {
 	char a[SV_SIZE_TEXT];
@@ -86,9 +100,9 @@ static void fill_speed(const struct work *work, struct page *page)
 static size_t job_disks(const struct plan *plan, const struct disk *disks[VITALS_WATCHED])
 {
 	size_t n = 0;
-	if (plan->kind == PLAN_SAVE)
+	if (flow_reads_disk(plan))
 		disks[n++] = &plan->source;
-	if (plan->kind == PLAN_RESTORE)
+	if (flow_erases_disk(plan))
 		disks[n++] = &plan->target;
 	return n;
 }
@@ -114,16 +128,13 @@ static void fill_temperatures(const struct app *app, struct page *page)
 static void fill_running(const struct app *app, struct page *page)
 {
 	const struct work *work = app->work;
-	char time[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
 	fill_objects(work, page);
 	page_gap(page);
 	if (work->now.bytes_total)
 		fill_speed(work, page);
 	else
 		page_text(page, STYLE_STRONG, "%s", phase_words(work->now.phase));
-	page_text(page, STYLE_NORMAL, _("%s so far     %s stored"),
-		  sv_text_duration(time, work_seconds(work)),
-		  sv_text_size(stored, work->now.bytes_stored));
+	fill_time(work, page);
 	fill_temperatures(app, page);
 	fill_counts(work, page);
 	if (work_stalled(work) >= STALL_SECONDS)
@@ -182,28 +193,42 @@ static void fill_go_on(const struct app *app, const struct progress_state *s, st
 	page_item(page, ID_GO_ON, 'G', flow_cannot_go_on(app), "%s", _("Go on with it"));
 }
 
-/* A disk of the job that was unplugged. */
-static void fill_gone(const struct app *app, struct page *page)
+static bool is_gone(const struct app *app, const struct disk *disk, struct page *page)
 {
 	char name[APP_DISK_TEXT];
-	const struct plan *plan = &app->plan;
-	const struct disk *disk = plan->kind == PLAN_SAVE      ? &plan->source
-				  : plan->kind == PLAN_RESTORE ? &plan->target
-							       : NULL;
-	if (!disk || !app->work->code || app_disk_again(app, disk))
-		return;
+	if (app_disk_again(app, disk))
+		return false;
 	page_text(page, STYLE_DANGER, _("This disk is not here any more: %s"),
 		  app_disk_name(app, disk, name));
-	if (plan->kind == PLAN_RESTORE)
+	return true;
+}
+
+/* Disks of the job that were unplugged. */
+static void fill_gone(const struct app *app, struct page *page)
+{
+	const struct plan *plan = &app->plan;
+	if (!app->work->code)
+		return;
+	if (flow_reads_disk(plan))
+		is_gone(app, &plan->source, page);
+	if (flow_erases_disk(plan) && is_gone(app, &plan->target, page))
 		page_text(page, STYLE_WARN, "%s",
 			  _("It has no partition table now, so that nothing mistakes what is half "
-			    "written for a whole. Plug it in again and restore again."));
+			    "written for a whole. Plug it in again and begin again."));
+}
+
+/* After a clone: which of the two starts is chance. */
+static void fill_twins(const struct app *app, struct page *page)
+{
+	if (app->plan.kind == PLAN_CLONE && (!app->work->code || app->work->code == 3))
+		page_text(page, STYLE_WARN, "%s",
+			  _("Both disks now have the same IDs: unplug one of the two before you "
+			    "start a system from them."));
 }
 
 static void fill_ended(const struct app *app, const struct progress_state *s, struct page *page)
 {
 	const struct work *work = app->work;
-	char time[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
 	page_text(page,
 		  !work->code				? STYLE_OK
 		  : work->code == 3 || work->code == 20 ? STYLE_WARN
@@ -212,11 +237,10 @@ static void fill_ended(const struct app *app, const struct progress_state *s, st
 	if (work->code)
 		page_text(page, STYLE_NORMAL, "%s.", work->err.text);
 	fill_gone(app, page);
+	fill_twins(app, page);
 	page_gap(page);
 	fill_objects(work, page);
-	page_text(page, STYLE_NORMAL, _("Time %s     %s stored"),
-		  sv_text_duration(time, work_seconds(work)),
-		  sv_text_size(stored, work->now.bytes_stored));
+	fill_time(work, page);
 	fill_counts(work, page);
 	page_gap(page);
 	if (resumable(app))

@@ -56,7 +56,7 @@ static bool typed_right(const struct plan *plan)
 	return !strcasecmp(plan->typed, want);
 }
 
-/* ---- a save ---- */
+/* ---- what is read ---- */
 
 static void fill_chosen_parts(const struct app *app, struct page *page)
 {
@@ -85,6 +85,35 @@ static void fill_doubts(const struct app *app, struct page *page)
 		page_text(page, STYLE_WARN, "%s", view.warning);
 	content_view_clear(&view);
 }
+
+static void fill_source(const struct app *app, struct page *page)
+{
+	char name[APP_DISK_TEXT];
+	page_text(page, STYLE_STRONG, _("FROM  %s  (only read)"),
+		  app_disk_name(app, &app->plan.source, name));
+	fill_chosen_parts(app, page);
+}
+
+static void fill_space(const struct plan *plan, struct page *page)
+{
+	page_option(page, REVIEW_SPACE, _("Space"), "%s",
+		    plan->whole ? _("everything, free space too") : _("used blocks only"));
+}
+
+static void fill_bad(const struct plan *plan, struct page *page)
+{
+	const char *skip =
+		plan->kind == PLAN_CLONE ? _("write zeros and go on") : _("mark them and go on");
+	page_option(page, REVIEW_BAD, _("Bad sectors"), "%s", plan->skip_bad ? skip : _("stop"));
+}
+
+static void fill_verify(const struct plan *plan, struct page *page)
+{
+	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",
+		    plan->no_verify ? _("no") : _("yes, read back and compare"));
+}
+
+/* ---- a save ---- */
 
 /* Does the name collide with what is there? */
 static void look(struct app *app, struct review_state *s)
@@ -121,24 +150,19 @@ static void fill_start(const struct plan *plan, const struct review_state *s, st
 static void fill_save(const struct app *app, const struct review_state *s, struct page *page)
 {
 	const struct plan *plan = &app->plan;
-	char name[APP_DISK_TEXT], image[1400];
-	page_text(page, STYLE_STRONG, _("FROM  %s  (only read)"),
-		  app_disk_name(app, &plan->source, name));
-	fill_chosen_parts(app, page);
+	char image[1400];
+	fill_source(app, page);
 	flow_image_path(app, image, sizeof(image));
 	page_text(page, STYLE_STRONG, _("TO    %s"), image);
 	page_gap(page);
 	fill_start(plan, s, page);
 	if (!plan->resume) {
-		page_option(page, REVIEW_SPACE, _("Space"), "%s",
-			    plan->whole ? _("everything, free space too") : _("used blocks only"));
+		fill_space(plan, page);
 		page_option(page, REVIEW_PRESET, _("Compression"), "%s",
 			    _(preset_words[plan->preset]));
 	}
-	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",
-		    plan->no_verify ? _("no") : _("yes, read back and compare"));
-	page_option(page, REVIEW_BAD, _("Bad sectors"), "%s",
-		    plan->skip_bad ? _("mark them and go on") : _("stop"));
+	fill_verify(plan, page);
+	fill_bad(plan, page);
 	if (s->unfinished)
 		page_option(page, REVIEW_RESUME, _("Unfinished"), "%s",
 			    plan->resume ? _("go on with it") : _("leave it alone"));
@@ -148,7 +172,7 @@ static void fill_save(const struct app *app, const struct review_state *s, struc
 	fill_doubts(app, page);
 }
 
-/* ---- a restore ---- */
+/* ---- what is overwritten: a restore, a clone ---- */
 
 static void fill_loss(const struct app *app, struct page *page)
 {
@@ -193,25 +217,54 @@ static void fill_check(const struct plan *plan, struct page *page)
 	page_field(page, REVIEW_TYPED, small ? _("MB") : _("GB"), plan->typed, false);
 }
 
-static void fill_restore(const struct app *app, struct page *page)
+static void fill_target(const struct app *app, struct page *page)
 {
-	const struct plan *plan = &app->plan;
-	char name[APP_DISK_TEXT], image[1400];
-	page_text(page, STYLE_DANGER, "%s", _("THIS ERASES A DISK"));
-	flow_image_path(app, image, sizeof(image));
-	page_text(page, STYLE_STRONG, _("FROM  %s"), image);
-	page_text(page, STYLE_STRONG, _("TO    %s"), app_disk_name(app, &plan->target, name));
+	char name[APP_DISK_TEXT];
+	page_text(page, STYLE_STRONG, _("TO    %s"), app_disk_name(app, &app->plan.target, name));
 	fill_loss(app, page);
-	disks_warning(app, page, &plan->target, true);
+	disks_warning(app, page, &app->plan.target, true);
 	page_gap(page);
+}
+
+static void fill_free(const struct plan *plan, struct page *page)
+{
 	page_option(page, REVIEW_FREE, _("Free space"), "%s", _(free_words[plan->free_mode]));
-	page_option(page, REVIEW_VERIFY, _("Check after"), "%s",
-		    plan->no_verify ? _("no") : _("yes, read back and compare"));
+}
+
+static void fill_erase(const struct plan *plan, const char *what, struct page *page)
+{
 	page_gap(page);
 	fill_check(plan, page);
 	page_item(page, REVIEW_START, 0,
-		  typed_right(plan) ? NULL : _("not before the check above is typed"), "%s",
-		  _("ERASE the disk and restore"));
+		  typed_right(plan) ? NULL : _("not before the check above is typed"), "%s", what);
+}
+
+static void fill_restore(const struct app *app, struct page *page)
+{
+	const struct plan *plan = &app->plan;
+	char image[1400];
+	page_text(page, STYLE_DANGER, "%s", _("THIS ERASES A DISK"));
+	flow_image_path(app, image, sizeof(image));
+	page_text(page, STYLE_STRONG, _("FROM  %s"), image);
+	fill_target(app, page);
+	fill_free(plan, page);
+	fill_verify(plan, page);
+	fill_erase(plan, _("ERASE the disk and restore"), page);
+}
+
+static void fill_clone(const struct app *app, struct page *page)
+{
+	const struct plan *plan = &app->plan;
+	page_text(page, STYLE_DANGER, "%s", _("THIS ERASES A DISK"));
+	fill_source(app, page);
+	disks_warning(app, page, &plan->source, false);
+	fill_target(app, page);
+	fill_space(plan, page);
+	fill_free(plan, page);
+	fill_verify(plan, page);
+	fill_bad(plan, page);
+	fill_erase(plan, _("ERASE the disk and clone"), page);
+	fill_doubts(app, page);
 }
 
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
@@ -220,6 +273,8 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	flow_head(app, page, 2);
 	if (app->plan.kind == PLAN_SAVE)
 		fill_save(app, screen->state, page);
+	else if (app->plan.kind == PLAN_CLONE)
+		fill_clone(app, page);
 	else
 		fill_restore(app, page);
 	disks_remarks(app, page, true);
@@ -260,14 +315,19 @@ static void change(struct app *app, enum request request, int id)
 	}
 }
 
+static bool is_there(const struct app *app, const struct disk *disk)
+{
+	const struct disk *now = app_disk_again(app, disk);
+	return now && now->diskseq == disk->diskseq && !strcmp(now->path, disk->path);
+}
+
 /* The disks may have changed while this page was open. */
 static bool still_there(struct app *app)
 {
-	const struct disk *disk =
-		app->plan.kind == PLAN_SAVE ? &app->plan.source : &app->plan.target;
+	const struct plan *plan = &app->plan;
 	app_scan_disks(app);
-	const struct disk *now = app_disk_again(app, disk);
-	if (now && now->diskseq == disk->diskseq && !strcmp(now->path, disk->path))
+	if ((!flow_reads_disk(plan) || is_there(app, &plan->source)) &&
+	    (!flow_erases_disk(plan) || is_there(app, &plan->target)))
 		return true;
 	app_say(app, STYLE_DANGER, _("The disk has changed"),
 		_("The chosen disk was unplugged or replaced. Nothing was written. Choose it "
@@ -286,7 +346,7 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		change(app, REQ_RIGHT, id);
 		return true;
 	}
-	if (app->plan.kind == PLAN_RESTORE && !typed_right(&app->plan))
+	if (flow_erases_disk(&app->plan) && !typed_right(&app->plan))
 		return true;
 	if (still_there(app))
 		flow_start(app);
@@ -310,9 +370,9 @@ static void tick(struct app *app, struct screen *screen)
 const struct screen_ops screen_review = {
 	.name = "review",
 	.help = N_("Everything on one page: from where, to where, and how. The options have "
-		   "sensible values; left and right change them. A backup erases nothing. A "
-		   "restore asks you to type the end of the serial number of the disk that will be "
-		   "overwritten, so that it is never the wrong one."),
+		   "sensible values; left and right change them. A backup erases nothing. "
+		   "Restoring and cloning ask you to type the end of the serial number of the disk "
+		   "that will be overwritten, so that it is never the wrong one."),
 	.state_size = sizeof(struct review_state),
 	.tick_ms = 1000,
 	.open = open_review,

@@ -1,4 +1,4 @@
-/* screen_source.c - which disk is saved: the disk picker, and the partitions of the disk */
+/* screen_source.c - which disk is read: the disk picker, and the partitions of the disk */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/disks.h"
 #include "tui/flow.h"
@@ -10,10 +10,11 @@
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	(void)screen;
-	page_title(page, _("Back up"));
-	page_steps(page, flow_steps_save, 0);
+	flow_head(app, page, 0);
 	page_text(page, STYLE_STRONG, "%s",
-		  _("Which disk do you want to SAVE? It is only read, never changed."));
+		  app->plan.kind == PLAN_CLONE
+			  ? _("Which disk do you want to CLONE? It is only read, never changed.")
+			  : _("Which disk do you want to SAVE? It is only read, never changed."));
 	page_gap(page);
 	for (size_t i = 0; i < app->disks.n; i++) {
 		const struct disk *disk = &app->disks.v[i];
@@ -41,6 +42,12 @@ static bool take_source(struct app *app, int id)
 	return true;
 }
 
+/* Where it goes: into an image, or straight onto a disk. */
+static void go_on(struct app *app)
+{
+	app_push(app, app->plan.kind == PLAN_CLONE ? &screen_target : &screen_place);
+}
+
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
 {
 	(void)screen;
@@ -48,7 +55,7 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		app_scan_disks(app);
 		content_want(app->content, &app->disks, true);
 	} else if (request == REQ_ENTER && take_source(app, id)) {
-		app_push(app, &screen_place);
+		go_on(app);
 	} else if (request == REQ_PARTS && take_source(app, id)) {
 		app_push(app, &screen_parts);
 	}
@@ -63,8 +70,9 @@ static void tick(struct app *app, struct screen *screen)
 
 const struct screen_ops screen_source = {
 	.name = "source",
-	.help = N_("Choose the disk whose content goes into an image. A disk that the running "
-		   "system is using cannot be chosen: its data would change while it is read."),
+	.help = N_("Choose the disk whose content goes into an image or onto another disk. One "
+		   "that the running system is using cannot be chosen: its data would change "
+		   "while it is read."),
 	.tick_ms = 2000,
 	.fill = fill,
 	.act = act,
@@ -88,8 +96,7 @@ static void parts_fill(const struct app *app, const struct screen *screen, struc
 	struct content_view view;
 	char size[SV_SIZE_TEXT], used[SV_SIZE_TEXT], name[APP_DISK_TEXT];
 	(void)screen;
-	page_title(page, _("Back up"));
-	page_steps(page, flow_steps_save, 0);
+	flow_head(app, page, 0);
 	page_text(page, STYLE_STRONG, "%s", _("Which partitions of this disk?"));
 	page_text(page, STYLE_NORMAL, "%s", app_disk_name(app, &app->plan.source, name));
 	page_gap(page);
@@ -108,14 +115,14 @@ static void parts_fill(const struct app *app, const struct screen *screen, struc
 	}
 	if (!view.n_parts)
 		page_text(page, STYLE_WARN, "%s",
-			  _("The partitions are not known; the whole disk is saved."));
+			  _("The partitions are not known; the whole disk is read."));
 	content_view_clear(&view);
 	page_gap(page);
 	page_item(page, PARTS_NEXT, 0,
 		  app->plan.all_parts || app->plan.n_parts ? NULL
 							   : _("mark at least one partition"),
 		  "%s", _("Go on"));
-	page_text(page, STYLE_DIM, "%s", _("The partition table is always saved."));
+	page_text(page, STYLE_DIM, "%s", _("The partition table is always included."));
 	page_action(page, REQ_MARK, NULL);
 }
 
@@ -145,7 +152,7 @@ static bool parts_act(struct app *app, struct screen *screen, enum request reque
 {
 	(void)screen;
 	if (request == REQ_ENTER && id == PARTS_NEXT)
-		app_push(app, &screen_place);
+		go_on(app);
 	else if (request == REQ_ENTER || request == REQ_MARK)
 		toggle_part(app, id);
 	return false;
@@ -153,8 +160,8 @@ static bool parts_act(struct app *app, struct screen *screen, enum request reque
 
 const struct screen_ops screen_parts = {
 	.name = "parts",
-	.help = N_("Space or Enter takes a partition out of the image or puts it back in. What is "
-		   "not marked is not read, and a later restore leaves it alone."),
+	.help = N_("Space or Enter takes a partition out or puts it back in. What is not marked is "
+		   "not read, and where it would go, a disk is left as it is."),
 	.fill = parts_fill,
 	.act = parts_act,
 };

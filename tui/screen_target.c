@@ -1,4 +1,4 @@
-/* screen_target.c - which disk an image is written to */
+/* screen_target.c - which disk an image or another disk is written to */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/disks.h"
 #include "tui/flow.h"
@@ -8,15 +8,14 @@
 #include <string.h>
 
 struct target_state {
-	uint64_t size; /* of the image's disk */
+	uint64_t size; /* of the disk that is written: the image's, or the source */
 	uint32_t sector_size;
 	char from[280];
 	char store[64]; /* kernel name of the disk or partition that holds the image */
 };
 
-static int open_target(struct app *app, struct screen *screen, struct sv_err *err)
+static int open_image(struct app *app, struct target_state *s, struct sv_err *err)
 {
-	struct target_state *s = screen->state;
 	struct image_reader *reader = NULL;
 	char path[1400];
 	flow_image_path(app, path, sizeof(path));
@@ -32,13 +31,26 @@ static int open_target(struct app *app, struct screen *screen, struct sv_err *er
 	return disk_of_path(app->root, path, s->store, err);
 }
 
+static int open_target(struct app *app, struct screen *screen, struct sv_err *err)
+{
+	struct target_state *s = screen->state;
+	if (app->plan.kind != PLAN_CLONE)
+		return open_image(app, s, err);
+	s->size = app->plan.source.size;
+	s->sector_size = app->plan.source.sector_size;
+	return 0;
+}
+
 /* Why a disk cannot be the target; NULL when it can. The engine checks all of it again. */
-static const char *reason(const struct target_state *s, const struct disk *disk, char *out,
-			  size_t cap)
+static const char *reason(const struct app *app, const struct target_state *s,
+			  const struct disk *disk, char *out, size_t cap)
 {
 	char size[SV_SIZE_TEXT];
+	bool clone = app->plan.kind == PLAN_CLONE;
 	if (disk->boot_medium)
 		return _("Salvor was started from it");
+	if (clone && app_same_disk(disk, &app->plan.source))
+		return _("is the source");
 	if (*s->store && disk_holds(disk, s->store))
 		return _("holds the image");
 	if (*disk->in_use)
@@ -50,27 +62,42 @@ static const char *reason(const struct target_state *s, const struct disk *disk,
 		return out;
 	}
 	if (disk->sector_size != s->sector_size) {
-		snprintf(out, cap, _("its sectors have %u bytes, those of the image %u"),
+		snprintf(out, cap,
+			 clone ? _("its sectors have %u bytes, those of the source %u")
+			       : _("its sectors have %u bytes, those of the image %u"),
 			 disk->sector_size, s->sector_size);
 		return out;
 	}
 	return NULL;
 }
 
-static void fill(const struct app *app, const struct screen *screen, struct page *page)
+static void fill_question(const struct app *app, const struct target_state *s, struct page *page)
 {
-	const struct target_state *s = screen->state;
-	char size[2 * SV_SIZE_TEXT], text[200];
-	flow_head(app, page, 1);
-	page->no_default = true;
+	char size[2 * SV_SIZE_TEXT], name[APP_DISK_TEXT];
+	if (app->plan.kind == PLAN_CLONE) {
+		page_text(page, STYLE_STRONG, "%s",
+			  _("Which disk should be OVERWRITTEN with the copy?"));
+		page_text(page, STYLE_NORMAL, _("Copy of %s"),
+			  app_disk_name(app, &app->plan.source, name));
+		return;
+	}
 	page_text(page, STYLE_STRONG, "%s", _("Which disk should be OVERWRITTEN with the image?"));
 	page_text(page, STYLE_NORMAL, _("Image %s, of %s, %s"), app->plan.name, s->from,
 		  sv_text_size_both(size, s->size));
+}
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	const struct target_state *s = screen->state;
+	char text[200];
+	flow_head(app, page, 1);
+	page->no_default = true;
+	fill_question(app, s, page);
 	page_gap(page);
 	for (size_t i = 0; i < app->disks.n; i++) {
 		const struct disk *disk = &app->disks.v[i];
 		disks_item(app, page, (int)app_disk_number(app, disk), disk,
-			   reason(s, disk, text, sizeof(text)));
+			   reason(app, s, disk, text, sizeof(text)));
 	}
 	page_action(page, REQ_HEALTH, NULL);
 	page_action(page, REQ_RESCAN, NULL);
@@ -101,7 +128,7 @@ static void tick(struct app *app, struct screen *screen)
 
 const struct screen_ops screen_target = {
 	.name = "target",
-	.help = N_("Choose the disk that receives the image. Everything that is on it now will be "
+	.help = N_("Choose the disk that is overwritten. Everything that is on it now will be "
 		   "lost. Disks that cannot be used say why. Nothing happens yet: the next page "
 		   "asks once more."),
 	.state_size = sizeof(struct target_state),

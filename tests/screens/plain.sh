@@ -35,7 +35,7 @@ answer() { echo "$1" >&4; }
 : >"$WORK/heard"
 hear 'Answer with a number or letter'
 hear '1. Back up a disk'
-hear 'Not possible: Clone a disk'
+hear 'Not possible: Rescue a failing disk'
 hear 'WCC6Y5U91K7P'
 hear '? help'
 answer nonsense

@@ -91,7 +91,7 @@ add_applets() {
 	local root=$1 applet name
 	"$root/usr/bin/busybox" --list-full | while read -r applet; do
 		name=${applet##*/}
-		[ -e "$root/usr/bin/$name" ] || [ -e "$root/usr/sbin/$name" ] || [ -L "$root/usr/bin/$name" ] ||
+		[ -e "$root/usr/bin/$name" ] || [ -e "$root/usr/sbin/$name" ] || [ -L "$root/usr/bin/$name" ] || [ -L "$root/usr/sbin/$name" ] ||
 			case $applet in
 			sbin/* | */sbin/*) ln -s ../bin/busybox "$root/usr/sbin/$name" ;;
 			*) ln -s busybox "$root/usr/bin/$name" ;;

@@ -13,6 +13,9 @@ add_programs() {
 	install -d "$root/usr/bin"
 	strip -R .note.gnu.build-id -o "$root/usr/bin/salvor" "$BUILD/salvor"
 	chmod 755 "$root/usr/bin/salvor"
+	# for those who need not start it to know
+	install -d "$root/usr/lib/salvor"
+	printf '%s %s\n' "$(profile name)" "$VERSION" >"$root/usr/lib/salvor/version"
 	# translations, where the program was told at its compilation to look for them
 	local text
 	for text in "$BUILD"/locale/*/LC_MESSAGES/salvor.mo; do
@@ -53,7 +56,7 @@ rm -rf -- "$root"
 mkdir -p "$root"
 add_folders
 say ROOT "${#modules[@]} lists of modules, ${#files[@]} lists of files"
-"$TOP/build-scripts/iso/modules.sh" "$root" "${modules[@]}"
+"$TOP/build-scripts/iso/modules.sh" -k "$root" "${modules[@]}"
 "$TOP/build-scripts/iso/closure.sh" -n "$BUILD/salvor" "$root" "${files[@]}"
 add_programs
 add_fonts

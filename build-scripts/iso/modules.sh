@@ -2,13 +2,21 @@
 # modules.sh - copy kernel modules, and the modules they need, into a folder
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# usage: modules.sh FOLDER LIST...
+# usage: modules.sh [-k] FOLDER LIST...
+#
+# With -k the folder gets the indexes that the modprobe of kmod looks names up in; without, the lists that the one of
+# busybox reads from one end to the other.
 #
 # A line of a LIST is the name of a module, a glob of paths below kernel/ (as in a shell), or
 # either with a ! in front: not these, unless another module needs them. A line that means nothing
 # ends the build. The modules are copied as they are: each carries a signature behind its end.
 . "$(dirname "$0")/lib.sh"
 
+unread=(modules.{dep,alias,symbols,builtin,builtin.alias}.bin)
+if [ "$1" = -k ]; then
+	unread=(modules.{alias,symbols})
+	shift
+fi
 target=$1
 shift
 kernel=$(<"$ISO_DIR/kernel")
@@ -86,5 +94,4 @@ select_modules "$@" >"$list"
 tar -C "$from" -c -T "$list" modules.builtin modules.builtin.modinfo modules.order |
 	tar -C "$target/usr/lib/modules/$kernel" -x --no-same-owner
 locked_tool /usr/sbin/depmod -b "$target" "$kernel"
-# busybox reads the lists as text
-rm -f -- "$target/usr/lib/modules/$kernel"/*.bin
+(cd "$target/usr/lib/modules/$kernel" && rm -f -- "${unread[@]}")

@@ -43,7 +43,29 @@ interface_does_not_run() {
 	called 'bash -l'
 	holds dev/tty1 'salvor help'
 	holds dev/tty1 'Nothing on your disks has been changed.'
+	holds dev/tty1 'Salvor   rescue'
+	echo 'Salvor 9.9' >"$ROOT/usr/lib/salvor/version"
+	session tty1
+	holds dev/tty1 'Salvor 9.9   rescue'
 	! LC_ALL=C grep '.\{80\}' "$ROOT/dev/tty1" || fail 'a line is wider than a screen'
+}
+
+# a shell does not wait for disks; the interface does, and is woken through its pipe, also when it was told before it looked
+waits_for_devices() {
+	echo 'export LANG=C.UTF-8' >"$ROOT/run/salvor/environment"
+	in_shell 'console ttyS0'
+	holds dev/ttyS0 'Disks are still being looked for'
+	called 'bash -l'
+	in_shell '(until [ -p "$run/waiting.tty1" ]; do :; done; say_ready) &
+		console tty1'
+	holds dev/tty1 'Looking for disks'
+	lacks dev/tty1 'do not answer'
+	called 'salvor '
+	rm "$ROOT/run/salvor/ready"
+	in_shell 'timeout() { echo "timeout $*" >>"$CALLS"; }
+		console tty1'
+	called 'timeout 30 '
+	holds dev/tty1 'Some devices do not answer'
 }
 
 notes_are_told() {
@@ -80,8 +102,8 @@ steps() {
 	grep -v '^#' "$ROOT/etc/inittab" | sed -n 's,.*/usr/sbin/live-init ,,p' | cut -d ' ' -f 1 | sort -u >"$WORK/steps"
 	[ -s "$WORK/steps" ] || fail 'no steps'
 	while read -r step; do
-		grep -q "^$step) " "$ROOT/usr/sbin/live-init" || fail "live-init does not know $step"
+		grep -q "^$step)" "$ROOT/usr/sbin/live-init" || fail "live-init does not know $step"
 	done <"$WORK/steps"
 }
 
-run_cases screen_gets_interface interface_does_not_run notes_are_told afterwards steps
+run_cases screen_gets_interface interface_does_not_run waits_for_devices notes_are_told afterwards steps

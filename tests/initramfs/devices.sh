@@ -21,7 +21,8 @@ one_pass() {
 uevent /usr/lib/salvor/hotplug.sh
 setfont -C @/dev/tty1 @/usr/share/consolefonts/salvor-256-16.psf.gz
 setfont -C @/dev/tty2 @/usr/share/consolefonts/salvor-256-16.psf.gz
-setfont -C @/dev/tty3 @/usr/share/consolefonts/salvor-256-16.psf.gz'
+setfont -C @/dev/tty3 @/usr/share/consolefonts/salvor-256-16.psf.gz
+acpid -l /dev/null -p @/run/salvor/acpid.pid'
 	[ -e "$ROOT/run/salvor/ready" ] || fail 'does not say that it is ready'
 	holds dev/kmsg 'salvor: devices ready'
 }
@@ -29,8 +30,8 @@ setfont -C @/dev/tty3 @/usr/share/consolefonts/salvor-256-16.psf.gz'
 # a controller shows its ports only when its driver is there, and a port its disk
 buses_below_buses() {
 	device pci0 pci:controller
-	in_shell 'modprobe() {
-			echo "modprobe $*" >>"$CALLS"
+	in_shell 'load_modules() {
+			echo "$*" >>"$CALLS"
 			case $* in
 			*pci:controller*) new=usb:port ;;
 			*usb:port*) new=scsi:t-0x00 ;;
@@ -41,26 +42,37 @@ buses_below_buses() {
 		: >"$run/aliases"
 		coldplug
 		coldplug'
-	calls_are 'modprobe -abq -- pci:controller
-modprobe -abq -- usb:port
-modprobe -abq -- scsi:t-0x00'
+	calls_are 'pci:controller
+usb:port
+scsi:t-0x00'
+}
+
+waits_for_usb() {
+	in_shell 'usb_disk_to_come'
+	[ "$RC" -ne 0 ] || fail 'waits for a disk without any'
+	mkdir -p "$ROOT/sys/bus/usb/drivers/usb-storage/1-1:1.0/host3"
+	in_shell 'usb_disk_to_come'
+	[ "$RC" -eq 0 ] || fail 'does not see a disk that will come'
+	in_shell 'sleep() { mkdir -p "$root/sys/bus/usb/drivers/usb-storage/1-1:1.0/host3/target3:0:0"; echo "sleep $*"; }
+		settle_usb'
+	[ "$(cat "$WORK/out")" = 'sleep 0.2' ] || fail "waits on: $(cat "$WORK/out")"
 }
 
 # a device that comes back under another name for ever must not hold the start
 never_quiet() {
 	device pci0 x:0
-	in_shell 'modprobe() { n=$((n + 1)); echo call >>"$CALLS"; echo "x:$n" >"$root/sys/devices/pci0/modalias"; }
+	in_shell 'load_modules() { echo call >>"$CALLS"; echo "x:$(wc -l <"$CALLS")" >"$root/sys/devices/pci0/modalias"; }
 		: >"$run/aliases"
 		coldplug'
 	[ "$(grep -c call "$WORK/calls")" -eq 10 ] || fail "$(grep -c call "$WORK/calls") rounds"
 	holds run/salvor/notes 'the search for devices was ended after 10 rounds.'
 }
 
-twenty_at_a_time() {
+ten_at_a_time() {
 	local n
 	for n in $(seq 45); do device "d$n" "acpi:DEV$n:"; done
 	in_shell ': >"$run/aliases"; coldplug'
-	[ "$(awk '{ print NF - 3 }' "$WORK/calls" | tr '\n' ' ')" = '20 20 5 ' ] || fail "$(cat "$WORK/calls")"
+	[ "$(awk '{ print NF - 3 }' "$WORK/calls" | sort -n | tr '\n' ' ')" = '5 10 10 10 10 ' ] || fail "$(cat "$WORK/calls")"
 }
 
 # names come from devices: they are words, whatever is in them
@@ -68,9 +80,9 @@ hostile_names() {
 	device a '-r ext4'
 	device b '$(reboot); reboot `reboot`'
 	device c '*'
-	in_shell 'modprobe() { printf "<%s>" "$@" >>"$CALLS"; }
+	in_shell 'load_modules() { printf "<%s>" "$@" >>"$CALLS"; }
 		: >"$run/aliases"; coldplug'
-	[ "$(cat "$WORK/calls")" = '<-abq><--><$(reboot); reboot `reboot`><*><-r ext4>' ] || fail "$(cat "$WORK/calls")"
+	[ "$(cat "$WORK/calls")" = '<$(reboot); reboot `reboot`><*><-r ext4>' ] || fail "$(cat "$WORK/calls")"
 }
 
 no_devices() {
@@ -164,5 +176,5 @@ checked_medium() {
 	check_tells false 'THE MEDIUM IS DAMAGED'
 }
 
-run_cases boot_medium checked_medium one_pass buses_below_buses never_quiet twenty_at_a_time hostile_names no_devices nothing_by_itself locked_disks \
+run_cases boot_medium checked_medium one_pass buses_below_buses waits_for_usb never_quiet ten_at_a_time hostile_names no_devices nothing_by_itself locked_disks \
 	disk_plugged_in device_plugged_in screen_taken_over

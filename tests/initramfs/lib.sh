@@ -22,9 +22,10 @@ fake_root() {
 	echo 'tty0 ttyS0' >"$ROOT/sys/class/tty/console/active"
 	echo 'MemTotal:         240000 kB' >"$ROOT/proc/meminfo"
 	# shellcheck disable=SC2016 # for the script that is written
-	printf '#!/bin/sh\n%s\n' 'echo "busybox $*" >>"$CALLS"; case "busybox $*" in *"${FAIL:-none}"*) exit 1 ;; esac' >"$ROOT/bin/busybox"
+	printf '#!/bin/sh\n%s\n' 'echo "${0##*/} $*" >>"$CALLS"; case "${0##*/} $*" in *"${FAIL:-none}"*) exit 1 ;; esac' |
+		tee "$ROOT/bin/busybox" >"$ROOT/usr/sbin/modprobe"
 	printf '#!/bin/sh\n' >"$ROOT/sbin/init"
-	chmod 755 "$ROOT/bin/busybox" "$ROOT/sbin/init"
+	chmod 755 "$ROOT/bin/busybox" "$ROOT/sbin/init" "$ROOT/usr/sbin/modprobe"
 }
 
 # the fakes: a call that holds the text in $FAIL fails
@@ -43,7 +44,7 @@ fakes() {
 	END
 }
 
-FAKES=(mount umount chroot modprobe blockdev ip udhcpc hostname dmesg setsid setfont loadkeys uevent bash stty salvor
+FAKES=(mount umount chroot modprobe blockdev ip udhcpc hostname dmesg setsid setfont loadkeys uevent acpid bash stty salvor
 	syslogd klogd logread findfs dropbear dropbearkey poweroff reboot sync killall losetup swapon mdadm lvm)
 
 # CODE: run it with the fakes; its output goes to $WORK/out, its exit code to RC. FAIL and others may stand before

@@ -5,8 +5,8 @@
 # usage: boot.sh MODE [bare]      bios|uefi|secure with -usb|-cd; pxe-bios pxe-uefi pxe-secure
 #
 # With "bare" the same medium is booted once more with bare busybox in place of the live system, and a line goes to
-# $BUILD/boot-times: MODE, seconds from the kernel's start to the prompt live and bare, and QEMU's CPU seconds
-# from power-on to the prompt, live and bare.
+# $BUILD/boot-times: MODE, seconds from the kernel's start to the prompt live and bare, and until the live system has
+# found all devices; and QEMU's CPU seconds from power-on to the prompt, live and bare.
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 mode=${1:?usage: boot.sh MODE [bare]}
@@ -66,10 +66,13 @@ firmware_is() {
 	esac
 }
 
-# seconds from the kernel's start, and CPU seconds of QEMU from power-on
+# at a prompt: seconds from the kernel's start, and CPU seconds of QEMU from power-on
 boot_times() {
 	awk -v up="$(guest_run 'cut -d " " -f 1 /proc/uptime')" 'END { printf "%.1f %.1f\n", up, $2 }' "$GUEST/times.log"
 }
+
+# when the kernel was told that the devices are there
+devices_time() { guest_run 'dmesg' | sed -n 's/^\[ *\([0-9]*\.[0-9]\).*salvor: devices ready$/\1/p'; }
 
 # the same medium with the test guest's initramfs
 bare_medium() {
@@ -92,9 +95,11 @@ note "boot by $mode"
 guest_new
 add_disks
 hashes >"$WORK/before"
-live_boot "$mode"
+live_start "$mode" 'salvor:~# '
 read -r live cpu < <(boot_times)
-note "prompt $live s after the kernel's start; $cpu CPU seconds since power-on"
+live_settle
+devices=$(devices_time)
+note "prompt $live s after the kernel's start, devices after $devices s; $cpu CPU seconds from power-on to the prompt"
 firmware_is "$mode"
 sees_disks
 expect_rc 0 guest_run 'free -m; salvor --version'
@@ -112,4 +117,4 @@ add_disks
 live_start "$mode" 'guest: ready'
 read -r bare bare_cpu < <(boot_times)
 guest_kill
-echo "$mode $live $bare $cpu $bare_cpu" | tee -a "$TOP/${BUILD:-build}/boot-times"
+echo "$mode $live $bare $devices $cpu $bare_cpu" | tee -a "$TOP/${BUILD:-build}/boot-times"

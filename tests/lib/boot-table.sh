@@ -5,6 +5,6 @@
 # usage: boot-table.sh FILE
 set -eu -o pipefail
 [ -s "$1" ] || exit 0
-awk 'BEGIN { print "            kernel to prompt (s)        QEMU, power-on to prompt (CPU s)"
-		print "way           live   bare  ratio        live   bare  ratio" }
-	{ printf "%-12s %5.1f  %5.1f  %5.2f       %5.1f  %5.1f  %5.2f\n", $1, $2, $3, $2 / $3, $4, $5, $4 / $5 }' "$1"
+awk 'BEGIN { print "              kernel to prompt (s)   devices    power-on to prompt (CPU s)"
+		print "way           live   bare  ratio     found (s)    live   bare  ratio" }
+	{ printf "%-12s %5.1f  %5.1f  %5.2f     %9.1f   %5.1f  %5.1f  %5.2f\n", $1, $2, $3, $2 / $3, $4, $5, $6, $5 / $6 }' "$1"

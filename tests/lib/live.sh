@@ -81,7 +81,11 @@ _live_failed() {
 # MODE [QEMU-ARG...]: boot the live system up to its prompt on the serial console
 live_boot() {
 	live_start "$1" 'salvor:~# ' "${@:2}"
-	# the prompt may be there before the last disk is
+	live_settle
+}
+
+# the prompt is there before the disks are: wait until they were looked for
+live_settle() {
 	guest_run 'until [ -e /run/salvor/ready ]; do sleep 1; done'
 	guest_run 'dmesg -n 1'
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # console.sh - a session on a console: a page with what to do, and a shell
 # SPDX-License-Identifier: GPL-3.0-or-later
-: "${root?}" "${run?}"
+: "${root?}" "${run?}" "${lib?}"
 
 # TTY: wait for it, make it ours, run a session; busybox init starts it again when it ends
 console() {
@@ -29,13 +29,13 @@ wants_interface() {
 # TTY: where the interface cannot run (its end is not 0) the page with a shell is left
 run_session() {
 	[ -z "$(param check)" ] || {
-		wait_for_devices
+		wait_for_devices "$1"
 		wait_for_check
 	}
-	# also for the font: letters that stand there already would turn into others when it is loaded
-	[ "$(param ui)" = shell ] || wait_for_devices
-	if wants_interface "$1" && salvor; then
-		[ "$(param after)" = shell ] || return 0
+	if wants_interface "$1"; then
+		# also for the font: letters that stand there already would turn into others when it is loaded
+		wait_for_devices "$1"
+		! salvor || [ "$(param after)" = shell ] || return 0
 	fi
 	[ "$(param ui)" = shell ] || welcome_page
 	bash -l
@@ -56,21 +56,22 @@ set_terminal() {
 	[ "$(param ui)" != plain ] || export SALVOR_UI=plain NO_COLOR=1
 }
 
-# disks appear seconds after the start: who sees an empty list believes that they are gone
+# TTY: disks appear seconds after the start, and who sees an empty list believes that they are gone
 wait_for_devices() {
 	[ ! -e "$run/ready" ] || return 0
 	printf '\n  Looking for disks ...\n'
-	for second in $(seq 30); do
-		[ ! -e "$run/ready" ] || return 0
-		sleep 1
-	done
-	printf '  Some devices do not answer; going on without them after %s seconds.\n' "$second"
+	# woken through a pipe: looking again and again would take its time from the search
+	[ -p "$run/waiting.$1" ] || mkfifo "$run/waiting.$1"
+	{ [ -e "$run/ready" ] || timeout 30 head -n 1 <&3 >/dev/null; } 3<>"$run/waiting.$1"
+	[ -e "$run/ready" ] || printf '  Some devices do not answer; going on without them after 30 seconds.\n'
 }
 
 welcome_page() {
 	# a serial line may be recorded, or be read by a machine: nothing is wiped off there
 	[ "$TERM" != linux ] || [ "$(param ui)" = plain ] || printf '\033[H\033[2J'
-	printf '\n  %s   rescue and backup\n\n' "$(salvor --version 2>/dev/null | sed 's/^salvor/Salvor/')"
+	name=Salvor
+	[ ! -r "$lib/version" ] || IFS= read -r name <"$lib/version"
+	printf '\n  %s   rescue and backup\n\n' "$name"
 	cat <<-'END'
 		  Nothing on your disks has been changed. Nothing will be, unless you type a
 		  command that says so and confirm it.
@@ -91,9 +92,14 @@ welcome_page() {
 	echo
 }
 
+# nobody has to wait here: a program that reads this line may need the shell only
 disk_lines() {
-	printf '  Disks\n'
-	salvor disks 2>&1 | sed 's/^/    /'
+	if [ -e "$run/ready" ]; then
+		printf '  Disks\n'
+		salvor disks 2>&1 | sed 's/^/    /'
+	else
+		printf '  Disks are still being looked for; salvor disks lists them in a moment.\n'
+	fi
 }
 
 # address, log, and what went otherwise than asked for

@@ -12,17 +12,21 @@ modaliases() {
 	} 2>/dev/null | LC_ALL=C sort -u
 }
 
-# FILE: load what knows these names; twenty at a time, as each call reads the tables of all modules
-load_aliases() {
+# NAME...: load what knows these names, by the modprobe of kmod, which the shell would pass over for its own
+load_modules() { "$root/usr/sbin/modprobe" -abq -- "$@"; }
+
+# the same for names on stdin, one a line; several calls side by side, as most drivers wait for their hardware
+load_aliases() (
 	while IFS= read -r alias; do
 		set -- "$@" "$alias"
-		[ $# -lt 20 ] || {
-			modprobe -abq -- "$@"
+		[ $# -lt 10 ] || {
+			load_modules "$@" &
 			set --
 		}
 	done
-	[ $# -eq 0 ] || modprobe -abq -- "$@"
-}
+	[ $# -eq 0 ] || load_modules "$@"
+	wait
+)
 
 # buses appear as drivers are loaded, so again and again until nothing new was found; ten rounds are plenty
 coldplug() {
@@ -35,6 +39,22 @@ coldplug() {
 		mv "$run/aliases.now" "$run/aliases"
 	done
 	note "the search for devices was ended after $round rounds."
+}
+
+# a disk on USB says what it is a second after its driver has taken it, on purpose
+usb_disk_to_come() {
+	for disk in "$root"/sys/bus/usb/drivers/usb-storage/*:*; do
+		set -- "$disk"/host*/target*
+		[ ! -e "$disk" ] || [ -e "$1" ] || return 0
+	done
+	return 1
+}
+
+settle_usb() {
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		usb_disk_to_come || return 0
+		sleep 0.2
+	done
 }
 
 # DISK: with salvor.nowrite the kernel refuses writes to it and its partitions: a guard, not a wall.
@@ -59,18 +79,31 @@ all_disks() {
 	done
 }
 
+# tell those that wait in wait_for_devices
+say_ready() {
+	: >"$run/ready"
+	echo 'salvor: devices ready' >"$root/dev/kmsg"
+	for pipe in "$run"/waiting.*; do
+		[ ! -p "$pipe" ] || echo ready 1<>"$pipe"
+	done
+}
+
 # listen first, look once more then: nothing that appears in between is missed
 follow_devices() {
 	: >"$run/aliases"
 	coldplug
 	uevent /usr/lib/salvor/hotplug.sh &
-	sleep 0.3
-	coldplug
 	all_disks
 	start_network
 	set_keymap
 	set_font
-	: >"$run/ready"
-	echo 'salvor: devices ready' >"$root/dev/kmsg"
+	settle_usb
+	coldplug
+	all_disks
+	say_ready
+	follow_buttons
 	wait
 }
+
+# the button of the machine: /etc/acpi says what follows
+follow_buttons() { acpid -l /dev/null -p "$run/acpid.pid"; }

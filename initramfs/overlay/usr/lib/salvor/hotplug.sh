@@ -18,7 +18,7 @@ for part in page params locale medium devices net; do
 	. "$lib/$part.sh"
 done
 
-[ -z "${MODALIAS:-}" ] || modprobe -abq -- "$MODALIAS"
+[ -z "${MODALIAS:-}" ] || load_modules "$MODALIAS"
 case $SUBSYSTEM in
 block) [ "${DEVTYPE:-}" != disk ] || new_disk "$DEVNAME" ;;
 net) interface_up "$INTERFACE" ;;

@@ -37,11 +37,23 @@ note() {
 # NAME VALUE: keep a value that was found good
 keep_param() { printf '%s=%s\n' "$1" "$2" >>"$run/params"; }
 
-# NAME: all its values, one a line
-param_all() { sed -n "s/^$1=//p" "$run/params" 2>/dev/null; }
+# NAME: all its values, one a line. Asked often, so without a program
+param_all() {
+	[ -r "$run/params" ] || return 0
+	while IFS= read -r line; do
+		[ "${line%%=*}" != "$1" ] || printf '%s\n' "${line#*=}"
+	done <"$run/params"
+}
 
 # NAME: its value; the last one given counts. Empty when not given
-param() { param_all "$1" | tail -n 1; }
+param() {
+	last=
+	[ -r "$run/params" ] || return 0
+	while IFS= read -r line; do
+		[ "${line%%=*}" != "$1" ] || last=${line#*=}
+	done <"$run/params"
+	[ -z "$last" ] || printf '%s\n' "$last"
+}
 
 # NAME VALUE: a value as it is shown, not longer than a line takes
 shown() { printf 'salvor.%s=%.40s' "$1" "$2"; }

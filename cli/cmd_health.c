@@ -112,7 +112,7 @@ static int print_disk(const struct disk *disk, const struct health *h, struct sv
 	putchar('\n');
 	verdict_rows(table, h);
 	row(table, "Temperature", h->temperature, " degrees Celsius");
-	row(table, "Power on", h->power_on_hours, " hours");
+	row(table, "Power on, hours", h->power_on_hours, "");
 	row(table, "Waiting sectors", h->pending, "");
 	row(table, "Replaced sectors", h->reallocated, "");
 	row(table, "Failed in its own scan", h->uncorrectable, "");

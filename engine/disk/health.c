@@ -101,12 +101,14 @@ static int ask_one(struct ask *ask, const char *path, const char *type, struct h
 
 /* ---- USB ---- */
 
-/* Most adapters that smartctl does not know by name understand the common way all the same. */
+/* Most adapters that smartctl does not know by name understand the common way all the same. One
+ * that refuses looks like a disk that is fast asleep. */
 static int ask_bridge(struct ask *ask, struct health *health)
 {
 	struct health_answer answer;
 	int rc = ask_one(ask, ask->path, "sat", health, &answer);
-	if (!rc && !answer.has_data && !health->no_answer && answer.status != SMART_ASLEEP)
+	bool asleep = answer.status == SMART_ASLEEP && !answer.mute;
+	if (!rc && !answer.has_data && !health->no_answer && !asleep)
 		health_unknown(health, HEALTH_BRIDGE, 0);
 	return rc;
 }

@@ -22,6 +22,7 @@ enum health_cause {
 	HEALTH_NO_TOOL,
 	HEALTH_NO_RIGHT,
 	HEALTH_ASLEEP,
+	HEALTH_MUTE,
 	HEALTH_NO_ANSWER, /* seconds waited */
 	HEALTH_NO_ACCESS,
 	HEALTH_NO_DATA,

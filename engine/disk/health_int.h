@@ -29,6 +29,8 @@ struct health_answer {
 	bool raid;	    /* behind a RAID controller */
 	bool no_right;	    /* permission denied */
 	bool locked;	    /* by an ATA password */
+	bool mute;	    /* in the SLEEP mode, for which smartctl also takes a disk that does not
+			       answer */
 	unsigned int below; /* attributes at or below their threshold; the first of them */
 	uint64_t below_id;
 	uint64_t was_below_id; /* 0 = none */

@@ -33,6 +33,7 @@ const struct health_words health_words[HEALTH_CAUSES] = {
 					    "installed")},
 	[HEALTH_NO_RIGHT] = {"no_right", SAME("asking a disk needs root: use sudo")},
 	[HEALTH_ASLEEP] = {"asleep", SAME("the disk is asleep and was not woken")},
+	[HEALTH_MUTE] = {"mute", SAME("it is fast asleep or does not answer, and was not woken")},
 	[HEALTH_NO_ANSWER] = {"no_answer", WORDS("the disk did not answer within %llu second",
 						 "the disk did not answer within %llu seconds")},
 	[HEALTH_NO_ACCESS] = {"no_access", SAME("the disk does not answer questions about itself")},
@@ -192,7 +193,7 @@ static void judge_hints(struct health *h, const struct health_answer *answer)
 static enum health_cause why_unknown(const struct health_answer *answer)
 {
 	if (answer->status == SMART_ASLEEP)
-		return HEALTH_ASLEEP;
+		return answer->mute ? HEALTH_MUTE : HEALTH_ASLEEP;
 	if (answer->locked)
 		return HEALTH_LOCKED;
 	if (answer->no_right)

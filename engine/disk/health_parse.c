@@ -281,6 +281,7 @@ static void read_messages(const json_t *tool, struct health_answer *answer)
 		answer->bridge |= strcasestr(text, "unknown usb bridge") != NULL;
 		answer->raid |= strcasestr(text, "megaraid") || strcasestr(text, "cciss") ||
 				strcasestr(text, "3ware");
+		answer->mute |= strstr(text, "in SLEEP mode") != NULL;
 		answer->no_right |= strcasestr(text, "permission denied") != NULL ||
 				    strcasestr(text, "operation not permitted") != NULL;
 	}

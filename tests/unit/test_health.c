@@ -69,6 +69,7 @@ static const struct sample {
 	 HEALTH_WORN,
 	 {HEALTH_REALLOCATED, HEALTH_WAS_BEYOND, HEALTH_HOT, HEALTH_CRC, LIST_END}},
 	{"ata-ssd", HEALTH_WORN, {HEALTH_USED, HEALTH_REALLOCATED, LIST_END}},
+	{"qemu-ata", HEALTH_GOOD, {LIST_END}},
 	{"nvme-good", HEALTH_GOOD, {LIST_END}},
 	{"nvme-worn", HEALTH_WORN, {HEALTH_LOST, HEALTH_USED, LIST_END}},
 	{"nvme-dying",
@@ -79,6 +80,7 @@ static const struct sample {
 	{"scsi-worn", HEALTH_WORN, {HEALTH_LOST, HEALTH_REALLOCATED, LIST_END}},
 	{"usb-unknown", HEALTH_UNKNOWN, {HEALTH_BRIDGE, LIST_END}},
 	{"usb-refused", HEALTH_UNKNOWN, {HEALTH_NO_ACCESS, LIST_END}},
+	{"usb-mute", HEALTH_UNKNOWN, {HEALTH_MUTE, LIST_END}},
 	{"usb-stick", HEALTH_UNKNOWN, {HEALTH_NO_DATA, LIST_END}},
 	{"standby", HEALTH_UNKNOWN, {HEALTH_ASLEEP, LIST_END}},
 	{"denied", HEALTH_UNKNOWN, {HEALTH_NO_RIGHT, LIST_END}},
@@ -382,6 +384,12 @@ static void test_usb(void **state)
 	give(p, "sda@sat", "usb-refused");
 	h = ask(p, false, false, 0);
 	one_reason(&h, HEALTH_BRIDGE);
+	give(p, "sda@sat", "usb-mute");
+	h = ask(p, false, false, 0);
+	one_reason(&h, HEALTH_BRIDGE);
+	give(p, "sda@sat", "standby");
+	h = ask(p, false, false, 0);
+	one_reason(&h, HEALTH_ASLEEP);
 }
 
 static void test_raid(void **state)

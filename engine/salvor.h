@@ -147,6 +147,19 @@ struct sv_rescue_params {
 };
 #define SV_RESCUE_SAVE_ALWAYS UINT32_MAX /* after each read */
 
+/*
+ * Files and folders copied off a mounted volume into a new folder: TO/FOLDER/files, with SHA256SUMS
+ * and report.txt. What cannot be read is zeros in the copy and stands in the report; the job then
+ * ends with SV_E_UNREADABLE. All is read back. Until then, and after a failure, it is FOLDER.part.
+ */
+struct sv_copy_params {
+	const char *from; /* the folder that the names are in: where the volume is mounted */
+	const char *const *names; /* "home/me/letters": files or folders below it */
+	size_t n_names;
+	const char *to;	    /* an existing folder on another filesystem */
+	const char *folder; /* what the new one is called */
+};
+
 enum sv_phase { SV_PHASE_PREPARE, SV_PHASE_COPY, SV_PHASE_FLUSH, SV_PHASE_VERIFY, SV_PHASE_FINISH };
 
 /* Where a rescue stands; bytes of the whole disk. */
@@ -209,6 +222,9 @@ int sv_job_create_rescue(const struct sv_rescue_params *params, sv_event_fn fn, 
 			 struct sv_job **job_ret, struct sv_err *err);
 int sv_job_create_verify(const struct sv_verify_params *params, sv_event_fn fn, void *arg,
 			 struct sv_job **job_ret, struct sv_err *err);
+
+int sv_job_create_copy(const struct sv_copy_params *params, sv_event_fn fn, void *arg,
+		       struct sv_job **job_ret, struct sv_err *err);
 
 /* Start the job's thread. */
 int sv_job_start(struct sv_job *job, struct sv_err *err);

@@ -205,7 +205,8 @@ static void mount_it(struct app *app, struct screen *screen, const struct candid
 {
 	char path[256];
 	struct sv_err err = {0};
-	if (places_mount(app->root, c->node, app->plan.kind == PLAN_SAVE, path, &err)) {
+	if (places_mount(app->root, c->node,
+			 app->plan.kind == PLAN_SAVE ? PLACES_WRITE : PLACES_READ, path, &err)) {
 		app_say(app, STYLE_WARN, _("It cannot be mounted"), err.text);
 		return;
 	}

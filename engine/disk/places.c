@@ -4,6 +4,7 @@
 #include "engine/disk/sysfs.h"
 #include "engine/util/bytes.h"
 
+#include <blkid/blkid.h>
 #include <dirent.h>
 #include <errno.h>
 #include <libmount/libmount.h>
@@ -143,9 +144,36 @@ static int make_dirs(const char *root, const char *kname, char *path, size_t cap
 	return 0;
 }
 
-static int do_mount(const char *node, bool write, const char *path, struct sv_err *err)
+/* What keeps the kernel from replaying a journal at a read-only mount (mount(8), btrfs(5)). */
+static const struct quiet {
+	const char *fs, *option;
+} quiet[] = {
+	{"ext3", ",noload"},
+	{"ext4", ",noload"},
+	{"xfs", ",norecovery"},
+	{"f2fs", ",norecovery"},
+	{"btrfs", ",rescue=nologreplay"},
+};
+
+static const char *quiet_option(const char *node)
 {
-	char reason[200] = "";
+	const char *type = NULL, *option = "";
+	blkid_probe probe = blkid_new_probe_from_filename(node);
+	if (probe && !blkid_do_safeprobe(probe))
+		blkid_probe_lookup_value(probe, "TYPE", &type, NULL);
+	for (size_t i = 0; type && i < SV_ARRAY(quiet); i++)
+		if (!strcmp(type, quiet[i].fs))
+			option = quiet[i].option;
+	blkid_free_probe(probe);
+	return option;
+}
+
+static int do_mount(const char *node, enum places_mode mode, const char *path, struct sv_err *err)
+{
+	char reason[200] = "", options[100];
+	snprintf(options, sizeof(options), "%s,nosuid,nodev,noexec%s",
+		 mode == PLACES_WRITE ? "rw" : "ro",
+		 mode == PLACES_BROWSE ? quiet_option(node) : "");
 	struct libmnt_context *context = mnt_new_context();
 	if (!context)
 		return sv_fail_nomem(err);
@@ -153,8 +181,7 @@ static int do_mount(const char *node, bool write, const char *path, struct sv_er
 	if (!rc)
 		rc = mnt_context_set_target(context, path);
 	if (!rc)
-		rc = mnt_context_set_options(context, write ? "rw,nosuid,nodev,noexec"
-							    : "ro,nosuid,nodev,noexec");
+		rc = mnt_context_set_options(context, options);
 	if (!rc)
 		rc = mnt_context_mount(context);
 	int code = mnt_context_get_excode(context, rc, reason, sizeof(reason));
@@ -165,7 +192,7 @@ static int do_mount(const char *node, bool write, const char *path, struct sv_er
 	return 0;
 }
 
-int places_mount(const char *root, const char *node, bool write, char path_ret[256],
+int places_mount(const char *root, const char *node, enum places_mode mode, char path_ret[256],
 		 struct sv_err *err)
 {
 	struct place_list list;
@@ -178,14 +205,18 @@ int places_mount(const char *root, const char *node, bool write, char path_ret[2
 	for (size_t i = 0; i < list.n; i++)
 		if (!strcmp(list.v[i].kname, disk.kname)) {
 			snprintf(path_ret, 256, "%s", list.v[i].path);
+			bool fits = mode != PLACES_BROWSE || list.v[i].read_only;
 			places_clear(&list);
-			return 0;
+			return fits ? 0
+				    : sv_fail(err, SV_E_REFUSED, 0, node,
+					      "%s is mounted on %s already: its files are there",
+					      node, path_ret);
 		}
 	places_clear(&list);
 	if (*disk.in_use)
 		return sv_fail(err, SV_E_REFUSED, 0, node, "%s is in use: %s", node, disk.in_use);
 	rc = make_dirs(root, disk.kname, path_ret, 256, err);
-	return rc ? rc : do_mount(node, write, path_ret, err);
+	return rc ? rc : do_mount(node, mode, path_ret, err);
 }
 
 void places_unmount_all(const char *root)

@@ -29,13 +29,20 @@ struct place_list {
 int places_list(const char *root, struct place_list *list, struct sv_err *err);
 void places_clear(struct place_list *list);
 
+enum places_mode {
+	PLACES_READ,   /* for images that are read: a journal may be replayed */
+	PLACES_WRITE,  /* for images that are made */
+	PLACES_BROWSE, /* a disk whose files are looked at: not a byte of it changes, so that what
+			  only its journal knows is not seen */
+};
+
 /*
  * Mount a partition (or a filesystem on a bare disk) for files, below /run/salvor/places, never
- * executing or trusting what lies on it; read-only unless files are to be put there (`write`).
- * Already mounted there is fine. path_ret: where. Refused (SV_E_REFUSED) when it is in use;
- * SV_E_STORE when the kernel or a helper refuses, with its reason.
+ * executing or trusting what lies on it. Already mounted there is fine, but for PLACES_BROWSE,
+ * which refuses what is mounted in another way. path_ret: where. Refused (SV_E_REFUSED) when it is
+ * in use; SV_E_STORE when the kernel or a helper refuses, with its reason.
  */
-int places_mount(const char *root, const char *node, bool write, char path_ret[256],
+int places_mount(const char *root, const char *node, enum places_mode mode, char path_ret[256],
 		 struct sv_err *err);
 /* Take all of them away again; what is busy stays. */
 void places_unmount_all(const char *root);

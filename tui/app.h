@@ -5,6 +5,7 @@
 
 #include "tui/content.h"
 #include "tui/face.h"
+#include "tui/marks.h"
 #include "tui/page.h"
 #include "tui/unfinished.h"
 #include "tui/vitals.h"
@@ -17,21 +18,24 @@
 
 #define APP_MAX_PARTS 128
 
-enum plan_kind { PLAN_SAVE, PLAN_RESTORE, PLAN_CLONE, PLAN_VERIFY };
+enum plan_kind { PLAN_SAVE, PLAN_RESTORE, PLAN_CLONE, PLAN_VERIFY, PLAN_COPY };
 
 /* What the user has chosen so far in a flow. Kept while going back and forth. */
 struct plan {
 	enum plan_kind kind;
-	struct disk source; /* of a save or a clone */
+	struct disk source; /* of a save or a clone; of a copy, where the volume lies */
 	bool has_source;
 	int parts[APP_MAX_PARTS]; /* numbers of the partitions to read, when not all */
 	size_t n_parts;
 	bool all_parts;
-	char folder[1024];  /* where the image lies or goes */
-	char name[256];	    /* of the image */
+	char folder[1024];  /* where the image lies or goes, or the copied files */
+	char name[256];	    /* of the image, or of the new folder for files */
 	bool resume;	    /* continue NAME.part */
 	struct disk target; /* of a restore or a clone */
 	bool has_target;
+	/* of a copy of files: the volume, where it is mounted, the folder that is shown */
+	char volume[160], from[256], at[1024];
+	struct marks marks;
 	/* the Review page */
 	unsigned int preset; /* index of review's table */
 	bool whole, skip_bad, no_verify;
@@ -128,8 +132,9 @@ int app_run(struct app *app);
 
 /* ---- the screens ---- */
 
-extern const struct screen_ops screen_home, screen_source, screen_parts, screen_place, screen_image,
-	screen_share, screen_target, screen_review, screen_progress, screen_log, screen_help,
-	screen_power, screen_message, screen_contents, screen_health, screen_vitals;
+extern const struct screen_ops screen_home, screen_source, screen_parts, screen_place,
+	screen_volume, screen_files, screen_image, screen_share, screen_target, screen_review,
+	screen_progress, screen_log, screen_help, screen_power, screen_message, screen_contents,
+	screen_health, screen_vitals;
 
 #endif

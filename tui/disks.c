@@ -98,6 +98,16 @@ const char *app_disk_name(const struct app *app, const struct disk *disk, char o
 	return out;
 }
 
+void disks_part_node(const struct disk *disk, int number, char *out, size_t cap)
+{
+	size_t len = strlen(disk->path);
+	bool digit = len && disk->path[len - 1] >= '0' && disk->path[len - 1] <= '9';
+	if (number)
+		snprintf(out, cap, "%s%s%d", disk->path, digit ? "p" : "", number);
+	else
+		snprintf(out, cap, "%s", disk->path);
+}
+
 const char *disks_where(const struct disk *disk, char out[DISKS_WHERE_TEXT])
 {
 	snprintf(out, DISKS_WHERE_TEXT, "%s%s%s%s", disk->path, *disk->transport ? "  " : "",

@@ -11,6 +11,8 @@
 
 /* "/dev/sda  sata" */
 const char *disks_where(const struct disk *disk, char out[DISKS_WHERE_TEXT]);
+/* "/dev/sda1", "/dev/nvme0n1p1"; number 0: the disk itself. */
+void disks_part_node(const struct disk *disk, int number, char *out, size_t cap);
 /* "4 partitions, 313 GB used", or why that is not known. */
 const char *disks_summary(const struct app *app, const struct disk *disk,
 			  char out[DISKS_SUMMARY_TEXT]);

@@ -15,6 +15,9 @@ const char *const flow_steps_restore[] = {N_("Image"), N_("Target"), N_("Review 
 
 const char *const flow_steps_clone[] = {N_("Source"), N_("Target"), N_("Review and confirm"), NULL};
 
+static const char *const steps_copy[] = {N_("Volume"), N_("Files"), N_("Destination"), N_("Review"),
+					 NULL};
+
 const char *const flow_presets[] = {"fast", "normal", "small", "smallest"};
 
 void flow_head(const struct app *app, struct page *page, unsigned int step)
@@ -35,12 +38,21 @@ void flow_head(const struct app *app, struct page *page, unsigned int step)
 	case PLAN_VERIFY:
 		page_title(page, _("Open an image"));
 		break;
+	case PLAN_COPY:
+		page_title(page, _("Copy files off a disk"));
+		page_steps(page, steps_copy, step);
+		break;
 	}
 }
 
 bool flow_reads_disk(const struct plan *plan)
 {
-	return plan->kind == PLAN_SAVE || plan->kind == PLAN_CLONE;
+	return plan->kind == PLAN_SAVE || plan->kind == PLAN_CLONE || plan->kind == PLAN_COPY;
+}
+
+bool flow_writes_store(const struct plan *plan)
+{
+	return plan->kind == PLAN_SAVE || plan->kind == PLAN_COPY;
 }
 
 bool flow_erases_disk(const struct plan *plan)
@@ -78,6 +90,8 @@ void flow_propose_name(struct app *app)
 		return;
 	localtime_r(&now, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+	if (plan->kind == PLAN_COPY)
+		add_safe(plan->name, 10, "files_");
 	add_safe(plan->name, 100, *disk->model ? disk->model : "disk");
 	add_safe(plan->name, 101, "_");
 	add_safe(plan->name, 180, *disk->serial ? disk->serial : disk->kname);
@@ -259,6 +273,19 @@ static void clone_command(const struct app *app, char *out, size_t cap)
 	add_reading(plan, out, cap);
 }
 
+/* What comes nearest: cp knows no report, and looks at nothing twice. */
+static void copy_command(const struct plan *plan, const char *folder, char *out, size_t cap)
+{
+	char word[sizeof(plan->from) + 1024];
+	snprintf(out, cap, "cp -a --parents");
+	for (size_t i = 0; i < plan->marks.n && i < 3; i++) {
+		snprintf(word, sizeof(word), "%s/%s", plan->from, plan->marks.v[i]);
+		add_word(out, cap, word);
+	}
+	snprintf(out + strlen(out), cap - strlen(out), plan->marks.n > 3 ? " ..." : "");
+	add_word(out, cap, folder);
+}
+
 void flow_command(const struct app *app, char *out, size_t cap)
 {
 	char image[1400];
@@ -271,6 +298,8 @@ void flow_command(const struct app *app, char *out, size_t cap)
 		add_target(&app->plan, out, cap);
 	} else if (app->plan.kind == PLAN_CLONE) {
 		clone_command(app, out, cap);
+	} else if (app->plan.kind == PLAN_COPY) {
+		copy_command(&app->plan, image, out, cap);
 	} else {
 		snprintf(out, cap, "salvor verify");
 		add_word(out, cap, image);
@@ -344,6 +373,19 @@ static int create_verify(struct app *app, const char *image, struct sv_job **job
 	return sv_job_create_verify(&params, work_event, app->work, job, err);
 }
 
+static int create_copy(struct app *app, struct sv_job **job, struct sv_err *err)
+{
+	const struct plan *plan = &app->plan;
+	const struct sv_copy_params params = {
+		.from = plan->from,
+		.names = (const char *const *)plan->marks.v,
+		.n_names = plan->marks.n,
+		.to = plan->folder,
+		.folder = plan->name,
+	};
+	return sv_job_create_copy(&params, work_event, app->work, job, err);
+}
+
 static int create_job(struct app *app, const char *image, struct sv_job **job, struct sv_err *err)
 {
 	switch (app->plan.kind) {
@@ -353,6 +395,8 @@ static int create_job(struct app *app, const char *image, struct sv_job **job, s
 		return create_restore(app, image, job, err);
 	case PLAN_CLONE:
 		return create_clone(app, job, err);
+	case PLAN_COPY:
+		return create_copy(app, job, err);
 	default:
 		return create_verify(app, image, job, err);
 	}
@@ -367,6 +411,8 @@ static const char *job_name(enum plan_kind kind)
 		return _("Restore");
 	case PLAN_CLONE:
 		return _("Clone");
+	case PLAN_COPY:
+		return _("Copy files");
 	default:
 		return _("Check");
 	}
@@ -378,7 +424,7 @@ static struct work *make_work(const struct app *app, const char *image)
 	const struct plan *plan = &app->plan;
 	snprintf(from, sizeof(from), "%.399s", image);
 	*to = '\0';
-	if (plan->kind == PLAN_SAVE)
+	if (flow_writes_store(plan))
 		snprintf(to, sizeof(to), "%.399s", image);
 	if (flow_reads_disk(plan))
 		app_disk_name(app, &plan->source, from);
@@ -398,7 +444,8 @@ void flow_start(struct app *app)
 	work_destroy(app->work);
 	app->work = make_work(app, image);
 	if (app->work)
-		app->work->unchecked = app->plan.kind != PLAN_VERIFY && app->plan.no_verify;
+		app->work->unchecked = app->plan.kind != PLAN_VERIFY &&
+				       app->plan.kind != PLAN_COPY && app->plan.no_verify;
 	int rc = app->work ? create_job(app, image, &job, &err) : sv_fail_nomem(&err);
 	if (!rc)
 		rc = work_start(app->work, job, &err);

@@ -13,6 +13,8 @@ extern const char *const flow_steps_clone[];
 #define FLOW_NORMAL  1
 extern const char *const flow_presets[FLOW_PRESETS]; /* by the names of the engine */
 
+/* Something is put into a folder: a save, or a copy of files. */
+bool flow_writes_store(const struct plan *plan);
 /* Title and steps of the flow that is on. */
 void flow_head(const struct app *app, struct page *page, unsigned int step);
 /* Folder and name of the image as one path. */

@@ -19,6 +19,7 @@ enum home_id {
 	HOME_SETTINGS,
 	HOME_POWER,
 	HOME_JOB,
+	HOME_FILES,
 	HOME_UNFINISHED = 100
 };
 
@@ -35,6 +36,7 @@ static const struct home_entry {
 	 N_("not in this version: ddrescue is in the shell (8)")},
 	{HOME_OPEN, '5', N_("Open an image"), N_("look into it, check it"), NULL},
 	{HOME_DISKS, '6', N_("Disks and health"), N_("how the disks are"), NULL},
+	{HOME_FILES, '7', N_("Copy files off a disk"), N_("of a system that does not start"), NULL},
 	{HOME_SHELL, '8', N_("Shell"), "", NULL},
 	{HOME_POWER, '0', N_("Power off, restart or leave"), "", NULL},
 };
@@ -108,6 +110,9 @@ static void begin(struct app *app, enum plan_kind kind, const struct screen_ops 
 			_("Wait for the running job, or stop it, before you begin another one."));
 		return;
 	}
+	/* a proposed name says what it is of */
+	if ((kind == PLAN_COPY) != (app->plan.kind == PLAN_COPY))
+		app->plan.name[0] = '\0';
 	app->plan.kind = kind;
 	app->plan.typed[0] = '\0';
 	app_push(app, first);
@@ -152,6 +157,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		break;
 	case HOME_DISKS:
 		app_push(app, &screen_health);
+		break;
+	case HOME_FILES:
+		begin(app, PLAN_COPY, &screen_volume);
 		break;
 	case HOME_SHELL:
 		app_shell(app);

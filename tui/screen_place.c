@@ -1,5 +1,6 @@
 /* screen_place.c - where the image goes, or where the images are */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/disks.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
 
@@ -44,16 +45,6 @@ static bool mountable(const char *fs)
 	return false;
 }
 
-static void part_node(const struct disk *disk, int number, char *out, size_t cap)
-{
-	size_t len = strlen(disk->path);
-	bool digit = len && disk->path[len - 1] >= '0' && disk->path[len - 1] <= '9';
-	if (number)
-		snprintf(out, cap, "%s%s%d", disk->path, digit ? "p" : "", number);
-	else
-		snprintf(out, cap, "%s", disk->path);
-}
-
 static void add_candidates(const struct app *app, struct place_state *s, const struct disk *disk)
 {
 	struct content_view view;
@@ -63,14 +54,14 @@ static void add_candidates(const struct app *app, struct place_state *s, const s
 		if (!mountable(part->fs))
 			continue;
 		struct candidate *c = &s->mounts[s->n_mounts++];
-		part_node(disk, part->number, c->node, sizeof(c->node));
+		disks_part_node(disk, part->number, c->node, sizeof(c->node));
 		snprintf(c->label, sizeof(c->label), "%.63s",
 			 *part->label ? part->label : part->name);
 		snprintf(c->fs, sizeof(c->fs), "%s", part->fs);
 		c->size = part->size;
 		c->disk = app_disk_number(app, disk);
 		c->on_source =
-			app->plan.kind == PLAN_SAVE && app_same_disk(disk, &app->plan.source);
+			flow_writes_store(&app->plan) && app_same_disk(disk, &app->plan.source);
 	}
 	content_view_clear(&view);
 }
@@ -99,7 +90,7 @@ static int open_place(struct app *app, struct screen *screen, struct sv_err *err
 {
 	(void)err;
 	look(app, screen->state);
-	if (app->plan.kind == PLAN_SAVE)
+	if (flow_writes_store(&app->plan))
 		flow_propose_name(app);
 	return 0;
 }
@@ -120,7 +111,7 @@ static void fill_places(const struct app *app, const struct place_state *s, stru
 	char size[SV_SIZE_TEXT];
 	for (size_t i = 0; i < s->places.n; i++) {
 		const struct place *place = &s->places.v[i];
-		bool write = app->plan.kind == PLAN_SAVE;
+		bool write = flow_writes_store(&app->plan);
 		page_item(page, ID_PLACE + (int)i, 0,
 			  write && place->read_only ? _("mounted read-only") : NULL,
 			  _("%s   %s   %s free   %s"), place->path, place->fs,
@@ -130,7 +121,7 @@ static void fill_places(const struct app *app, const struct place_state *s, stru
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		const struct candidate *c = &s->mounts[i];
 		page_item(page, ID_MOUNT + (int)i, 0,
-			  c->on_source ? _("lies on the disk that is saved") : NULL,
+			  c->on_source ? _("lies on the disk that is read") : NULL,
 			  _("Disk #%u  %s  \"%s\"  %s  %s   Enter mounts it"), c->disk, c->node,
 			  c->label, c->fs, sv_text_size(size, c->size));
 	}
@@ -159,15 +150,16 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	const struct place_state *s = screen->state;
 	const struct plan *plan = &app->plan;
 	char size[SV_SIZE_TEXT];
-	flow_head(app, page, plan->kind == PLAN_SAVE);
+	flow_head(app, page, plan->kind == PLAN_COPY ? 2 : plan->kind == PLAN_SAVE);
 	if (plan->kind == PLAN_SAVE && s->needed)
 		page_text(page, STYLE_STRONG,
 			  _("Where should the image of disk #%u go? %s are in use."),
 			  app_disk_number(app, &plan->source), sv_text_size(size, s->needed));
 	else
 		page_text(page, STYLE_STRONG, "%s",
-			  plan->kind == PLAN_SAVE ? _("Where should the image go?")
-						  : _("Where are the images?"));
+			  plan->kind == PLAN_SAVE   ? _("Where should the image go?")
+			  : plan->kind == PLAN_COPY ? _("Where should the files go?")
+						    : _("Where are the images?"));
 	page_gap(page);
 	fill_unfinished(app, page);
 	fill_places(app, s, page);
@@ -175,8 +167,9 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 		  _("A folder on another machine: Windows share, NAS, NFS, SSH ..."));
 	page_gap(page);
 	page_field(page, ID_FOLDER, _("Folder"), plan->folder, false);
-	if (plan->kind == PLAN_SAVE)
-		page_field(page, ID_NAME, _("Image"), plan->name, false);
+	if (flow_writes_store(plan))
+		page_field(page, ID_NAME, plan->kind == PLAN_COPY ? _("New folder") : _("Image"),
+			   plan->name, false);
 	page_item(page, ID_NEXT, 0, *plan->folder ? NULL : _("choose or type a folder first"), "%s",
 		  _("Go on"));
 	page_action(page, REQ_RESCAN, NULL);
@@ -206,7 +199,7 @@ static void mount_it(struct app *app, struct screen *screen, const struct candid
 	char path[256];
 	struct sv_err err = {0};
 	if (places_mount(app->root, c->node,
-			 app->plan.kind == PLAN_SAVE ? PLACES_WRITE : PLACES_READ, path, &err)) {
+			 flow_writes_store(&app->plan) ? PLACES_WRITE : PLACES_READ, path, &err)) {
 		app_say(app, STYLE_WARN, _("It cannot be mounted"), err.text);
 		return;
 	}
@@ -218,10 +211,10 @@ static void mount_it(struct app *app, struct screen *screen, const struct candid
 
 static void next(struct app *app)
 {
-	if (app->plan.kind != PLAN_SAVE)
+	if (!flow_writes_store(&app->plan))
 		app_push(app, &screen_image);
 	else if (!*app->plan.name || strchr(app->plan.name, '/'))
-		app_say(app, STYLE_WARN, _("The image needs a name"),
+		app_say(app, STYLE_WARN, _("A name is needed"),
 			_("Type a name of letters, digits, points, dashes and underscores."));
 	else
 		app_push(app, &screen_review);

@@ -5,6 +5,7 @@
 #include "tui/i18n.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -122,8 +123,8 @@ static void look(struct app *app, struct review_state *s)
 	struct stat st;
 	flow_image_path(app, path, sizeof(path));
 	snprintf(part, sizeof(part), "%s.part", path);
-	s->exists = app->plan.kind == PLAN_SAVE && lstat(path, &st) == 0;
-	s->unfinished = app->plan.kind == PLAN_SAVE && lstat(part, &st) == 0;
+	s->exists = flow_writes_store(&app->plan) && lstat(path, &st) == 0;
+	s->unfinished = flow_writes_store(&app->plan) && lstat(part, &st) == 0;
 }
 
 static int open_review(struct app *app, struct screen *screen, struct sv_err *err)
@@ -131,7 +132,7 @@ static int open_review(struct app *app, struct screen *screen, struct sv_err *er
 	struct review_state *s = screen->state;
 	(void)err;
 	look(app, s);
-	app->plan.resume = s->unfinished;
+	app->plan.resume = app->plan.kind == PLAN_SAVE && s->unfinished;
 	return 0;
 }
 
@@ -267,11 +268,45 @@ static void fill_clone(const struct app *app, struct page *page)
 	fill_doubts(app, page);
 }
 
+/* ---- a copy of files ---- */
+
+#define MARKS_SHOWN 10
+
+static void fill_copy(const struct app *app, const struct review_state *s, struct page *page)
+{
+	const struct plan *plan = &app->plan;
+	char folder[1400];
+	page_text(page, STYLE_STRONG, _("FROM  %s  (only read)"), plan->volume);
+	for (size_t i = 0; i < plan->marks.n && i < MARKS_SHOWN; i++) {
+		char *clean = sv_text_clean(plan->marks.v[i]);
+		page_text(page, STYLE_NORMAL, "        /%s", clean ? clean : "?");
+		free(clean);
+	}
+	if (plan->marks.n > MARKS_SHOWN)
+		page_text(page, STYLE_NORMAL, _("        and %zu more"),
+			  plan->marks.n - MARKS_SHOWN);
+	flow_image_path(app, folder, sizeof(folder));
+	page_text(page, STYLE_STRONG, _("TO    %s"), folder);
+	page_gap(page);
+	page_item(page, REVIEW_START, 0,
+		  s->exists || s->unfinished ? _("a folder of this name is already there: go back "
+						 "and type another name")
+					     : NULL,
+		  "%s", _("START the copy"));
+	page_gap(page);
+	page_text(page, STYLE_DIM, "%s",
+		  _("What cannot be read is zeros in the copy and stands in the report beside the "
+		    "files. All "
+		    "that was copied is read back and compared."));
+}
+
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	char command[3000];
-	flow_head(app, page, 2);
-	if (app->plan.kind == PLAN_SAVE)
+	flow_head(app, page, app->plan.kind == PLAN_COPY ? 3 : 2);
+	if (app->plan.kind == PLAN_COPY)
+		fill_copy(app, screen->state, page);
+	else if (app->plan.kind == PLAN_SAVE)
 		fill_save(app, screen->state, page);
 	else if (app->plan.kind == PLAN_CLONE)
 		fill_clone(app, page);

@@ -71,7 +71,7 @@ static bool busy(const struct share_state *s)
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	const struct share_state *s = screen->state;
-	flow_head(app, page, app->plan.kind == PLAN_SAVE);
+	flow_head(app, page, app->plan.kind == PLAN_COPY ? 2 : app->plan.kind == PLAN_SAVE);
 	page_text(page, STYLE_STRONG, "%s", _("A folder on another machine"));
 	page_text(page, STYLE_DIM, "%s", _("Windows share or NAS:  smb://USER@HOST/SHARE/FOLDER"));
 	page_text(page, STYLE_DIM, "%s", _("NFS export:            nfs://HOST/EXPORT/FOLDER"));
@@ -98,7 +98,7 @@ static void connect_now(struct app *app, struct screen *screen)
 		.url = s->url,
 		.password = s->password,
 		.host_key = s->host_key,
-		.read_only = app->plan.kind != PLAN_SAVE,
+		.read_only = !flow_writes_store(&app->plan),
 	};
 	connect_destroy(s->connect);
 	s->connect = connect_begin(&params);

@@ -42,6 +42,7 @@ static void app_clear(struct app *app)
 	share_close(app->share);
 	work_log_destroy(app->log);
 	content_destroy(app->content);
+	marks_clear(&app->plan.marks);
 	vitals_destroy(app->vitals);
 	unfinished_destroy(app->unfinished);
 	disk_list_clear(&app->disks);

@@ -283,6 +283,18 @@ pictures: deps
 	+$(Q)$(AGAIN) all iso
 	$(Q)BUILD=$(BUILD) build-scripts/pictures.sh
 
+$(BUILD)/bench/simpre.so: bench/rescue/simpre.c tests/lib/simdisk.c engine/util/extent.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $@")
+	$(Q)$(PRELOAD_CC) -I. -o $@ $^ -ldl -pthread
+
+## bench-rescue: rescue beside GNU ddrescue on simulated disks, in virtual time: SEEDS=1,2,3 FAIL_S=2.5
+.PHONY: bench-rescue
+bench-rescue: deps
+	+$(Q)$(AGAIN) all $(BUILD)/bench/simpre.so
+	$(Q)mkdir -p $(BUILD)/tmp/bench-rescue
+	$(Q)FAIL_S=$(or $(FAIL_S),2.5) bench/rescue/rescue.py $(abspath $(BUILD))/tmp/bench-rescue $(BUILD)/salvor $(abspath $(BUILD))/bench/simpre.so $(or $(SEEDS),1)
+
 ## install: command, man pages and completions under DESTDIR/PREFIX
 install: $(BUILD)/salvor $(MAN) $(MO)
 	$(Q)BUILD=$(BUILD) DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' build-scripts/install.sh

@@ -9,6 +9,8 @@
 #define UNTRIED RMAP_MASK(RMAP_UNTRIED)
 /* Runs of trouble of so many clusters are long: no scratch, but a head. */
 #define LONG_CLUSTERS 16
+/* Zones of a head are about that long on disks of today. */
+#define STRIPE (64 * SV_MIB)
 /* In a run of slow reads a small one tells as much. */
 #define SMALL_READ 8192u
 
@@ -23,7 +25,8 @@ static bool grow_next(struct passes *p, struct passes_read *read)
 		return true;
 	}
 	g->ahead = false;
-	if (g->back && passes_range_prev(p, g->low, UNTRIED, &r) && r.end == g->low) {
+	if (g->back && passes_range_prev(p, g->low, UNTRIED, &r) &&
+	    (r.end == g->low || r.end > g->floor)) {
 		passes_take_last(read, &r, p->params.cluster);
 		return true;
 	}
@@ -57,12 +60,20 @@ static uint64_t longest_learnt(const struct passes *p)
 	return longest;
 }
 
-static void learn(struct passes *p, uint64_t len)
+static bool is_long(const struct passes *p, uint64_t len)
 {
-	bool is_long = len >= (uint64_t)LONG_CLUSTERS * p->params.cluster;
-	p->recent = p->recent << 1 | is_long;
+	return len >= (uint64_t)LONG_CLUSTERS * p->params.cluster;
+}
+
+/* The run is over at `end`. */
+static void learn(struct passes *p, uint64_t end)
+{
+	uint64_t len = end - p->run.start;
+	if (p->run.broken)
+		return;
+	p->recent = p->recent << 1 | is_long(p, len);
 	p->n_runs++;
-	if (is_long)
+	if (is_long(p, len))
 		p->learnt[p->n_learnt++ % LEARNT] = len;
 }
 
@@ -73,8 +84,8 @@ static bool expects_long(const struct passes *p)
 	return last && 2 * (unsigned int)__builtin_popcount(p->recent & ((1u << last) - 1)) >= last;
 }
 
-/* Where to go on after trouble: at once behind it the first time, it may be one sector; where a
- * long run is likely, behind the longest of late; else in leaps that grow. */
+/* Where to go on after trouble: where a long run is likely, behind the longest of late; else in
+ * leaps that grow. */
 static uint64_t leap(struct passes *p)
 {
 	struct run *run = &p->run;
@@ -85,8 +96,6 @@ static uint64_t leap(struct passes *p)
 		run->skip = SV_MAX(longest / 16, p->skip_min);
 		return to;
 	}
-	if (run->reads == 1)
-		return run->end;
 	to = run->end + run->skip;
 	run->skip = SV_MIN(2 * run->skip, p->skip_max);
 	return to;
@@ -104,26 +113,36 @@ static void trouble(struct passes *p, const struct passes_read *read, enum outco
 	p->pos = sv_round_up(leap(p), p->params.cluster);
 }
 
-/* The end of the run lies between its last bad read and this good one: back to it. */
+/* The end of the run lies between its last bad read and this good one: back to it, if it was a long
+ * one and there is something to be learnt. */
 static void relief(struct passes *p, const struct passes_read *read)
 {
+	struct run *run = &p->run;
 	p->pos = read->off + read->len;
-	if (!p->run.active)
+	if (!run->active)
 		return;
-	if (read->off > p->run.end)
-		p->grow = (struct grow){.back = true, .low = read->off, .high = p->pos};
+	if (read->off > run->end && (run->leapt || is_long(p, read->off - run->start)))
+		p->grow = (struct grow){.back = true, .low = read->off, .floor = run->end};
 	else
-		learn(p, p->run.end - p->run.start);
-	p->run.active = false;
+		learn(p, run->end);
+	run->active = false;
 }
 
-/* What has trouble on both sides is left to later stages. */
+/* What has trouble on both sides, and is no longer than a stripe may be, is left to later stages.
+ */
 static bool between_troubles(const struct passes *p, uint64_t pos)
 {
 	struct rmap_block b = rmap_at(p->map, pos);
 	uint64_t end = b.start + b.len;
-	return b.start > 0 && end < rmap_size(p->map) && !passes_good_before(p, b.start) &&
-	       !passes_good_at(p, end);
+	return b.len <= STRIPE && b.start > 0 && end < rmap_size(p->map) &&
+	       !passes_good_before(p, b.start) && !passes_good_at(p, end);
+}
+
+/* The area has nothing for longer than the run has lasted: who knows what lies there. */
+static bool wide_gap(const struct passes *p, uint64_t start)
+{
+	return start > p->pos && is_long(p, start - p->pos) &&
+	       start - p->pos > p->pos - SV_MIN(p->run.start, p->pos);
 }
 
 static bool forward_next(struct passes *p, struct passes_read *read, int *rc)
@@ -134,11 +153,12 @@ static bool forward_next(struct passes *p, struct passes_read *read, int *rc)
 	if (grow_next(p, read))
 		return true;
 	if (growing)
-		learn(p, p->grow.low - p->run.start);
+		learn(p, p->grow.low);
 	/* a run does not go on behind something that is known */
 	if (p->pos < rmap_size(p->map) && rmap_at(p->map, p->pos).status != RMAP_UNTRIED)
 		p->run.active = false;
 	while (passes_range_next(p, p->pos, UNTRIED, &r)) {
+		p->run.broken = p->run.broken || wide_gap(p, r.start);
 		if (between_troubles(p, r.start)) {
 			p->pos = r.end;
 			continue;
@@ -156,7 +176,7 @@ static void forward_result(struct passes *p, const struct passes_read *read, enu
 	bool growing = p->grow.back;
 	if (grow_result(p, read, outcome)) {
 		if (growing && !p->grow.back)
-			learn(p, read->off + read->len - p->run.start);
+			learn(p, read->off + read->len);
 		return;
 	}
 	if (outcome == READ_GOOD)
@@ -167,7 +187,22 @@ static void forward_result(struct passes *p, const struct passes_read *read, enu
 
 const struct stage_ops passes_forward = {.next = forward_next, .result = forward_result};
 
-/* ---- edges: first all that ends at something good, backwards; then all that begins at it ---- */
+/* ---- edges: first short gaps behind trouble, forwards; then all that ends at something good,
+ * backwards; then all that begins at it ---- */
+
+static bool short_gap(struct passes *p, struct passes_read *read)
+{
+	struct range r;
+	while (passes_range_next(p, p->pos, UNTRIED, &r)) {
+		if (r.end - r.start <= 2 * p->skip_min && !between_troubles(p, r.start)) {
+			p->block_end = r.end;
+			passes_take_first(read, &r, p->params.cluster);
+			return true;
+		}
+		p->pos = r.end;
+	}
+	return false;
+}
 
 static bool edge_back(struct passes *p, struct passes_read *read)
 {
@@ -199,18 +234,15 @@ static bool edge_ahead(struct passes *p, struct passes_read *read)
 
 static bool edges_next(struct passes *p, struct passes_read *read, int *rc)
 {
+	static bool (*const rounds[])(struct passes *,
+				      struct passes_read *) = {short_gap, edge_back, edge_ahead};
 	(void)rc;
-	if (p->round == 0) {
-		p->pos = rmap_size(p->map);
-		p->round = 1;
+	for (; p->round < SV_ARRAY(rounds); p->round++) {
+		if (rounds[p->round](p, read))
+			return true;
+		p->pos = p->round == 0 ? rmap_size(p->map) : 0;
 	}
-	if (p->round == 1 && edge_back(p, read))
-		return true;
-	if (p->round == 1) {
-		p->pos = 0;
-		p->round = 2;
-	}
-	return edge_ahead(p, read);
+	return false;
 }
 
 static void edges_result(struct passes *p, const struct passes_read *read, enum outcome outcome)
@@ -267,7 +299,7 @@ static bool probe_next(struct passes *p, struct passes_read *read, int *rc)
 static void probe_result(struct passes *p, const struct passes_read *read, enum outcome outcome)
 {
 	if (!grow_result(p, read, outcome) && outcome == READ_GOOD)
-		p->grow = (struct grow){true, true, read->off, read->off + read->len};
+		p->grow = (struct grow){true, true, read->off, read->off + read->len, UINT64_MAX};
 }
 
 const struct stage_ops passes_probe = {.next = probe_next, .result = probe_result};

@@ -14,6 +14,8 @@
 #define SLOW_TIMES 10.0
 /* Before anything is known: 1 MB/s. */
 #define FIRST_GUESS 1.0
+/* Stages that every area goes through. */
+#define EACH_AREA 6u
 /* A gap this small is read rather than passed over by the head. */
 #define GAP SV_MIB
 
@@ -134,18 +136,22 @@ static size_t n_areas(const struct passes *p)
 /* What is easy, area by area; then what is not; then again and again. */
 static enum passes_stage stage_of(const struct passes *p, unsigned int step, size_t *area)
 {
-	static const enum passes_stage easy[] = {PASSES_FORWARD, PASSES_EDGES, PASSES_PROBE};
-	static const enum passes_stage hard[] = {PASSES_SWEEP, PASSES_TRIM, PASSES_SCRAPE};
-	size_t n = 3 * n_areas(p);
-	*area = step % n / 3;
-	if (step < n)
-		return easy[step % 3];
-	if (step < 2 * n)
-		return hard[step % 3];
-	*area = n_areas(p) - 1;
-	if (p->params.retries == PASSES_RETRY_EVER || step - 2 * n < p->params.retries)
-		return PASSES_RETRY;
-	return PASSES_END;
+	static const enum passes_stage easy[] = {PASSES_FORWARD, PASSES_EDGES};
+	static const enum passes_stage hard[] = {PASSES_PROBE, PASSES_SWEEP, PASSES_TRIM,
+						 PASSES_SCRAPE};
+	size_t n = n_areas(p);
+	*area = n - 1;
+	if (step >= EACH_AREA * n)
+		return p->params.retries == PASSES_RETRY_EVER ||
+				       step - EACH_AREA * n < p->params.retries
+			       ? PASSES_RETRY
+			       : PASSES_END;
+	bool is_hard = step >= SV_ARRAY(easy) * n;
+	if (is_hard)
+		step -= (unsigned int)(SV_ARRAY(easy) * n);
+	size_t each = is_hard ? SV_ARRAY(hard) : SV_ARRAY(easy);
+	*area = step / each;
+	return is_hard ? hard[step % each] : easy[step % each];
 }
 
 static void enter(struct passes *p)
@@ -231,7 +237,7 @@ size_t passes_area(const struct passes *p)
 
 uint32_t passes_retry(const struct passes *p)
 {
-	return p->stage == PASSES_RETRY ? p->step - 6 * (uint32_t)n_areas(p) + 1 : 0;
+	return p->stage == PASSES_RETRY ? p->step - EACH_AREA * (uint32_t)n_areas(p) + 1 : 0;
 }
 
 uint64_t passes_slow_bytes(const struct passes *p)

@@ -18,6 +18,7 @@ struct range {
 /* A run of failed or slow reads on the way forwards, until one goes well. */
 struct run {
 	bool active, slow, leapt; /* slow: nothing has failed in it */
+	bool broken;		  /* it goes over a gap of the area: its length tells nothing */
 	unsigned int reads;
 	uint64_t start, end; /* of the first, of the last bad read */
 	uint64_t skip;	     /* the next leap */
@@ -27,6 +28,7 @@ struct run {
 struct grow {
 	bool ahead, back;
 	uint64_t low, high; /* what went well so far */
+	uint64_t floor;	    /* back over gaps of the area, down to here; UINT64_MAX = over none */
 };
 
 struct passes {

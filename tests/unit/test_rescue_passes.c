@@ -188,6 +188,40 @@ static void dead_head(void **state)
 	}
 }
 
+/* The same in areas: pieces all over the disk, half of it in pieces, all. What is learnt must not
+ * be the distance between pieces, and what comes first must be there first. */
+static void dead_head_areas(void **state)
+{
+	(void)state;
+	struct sim s;
+	unsigned int dice = 1;
+	struct sv_extents meta = {0}, used = {0}, all = {0}, areas[3] = {{0}, {0}, {0}};
+	begin(&s, 16000000000 / SECTOR * SECTOR);
+	simdisk_head(&s.disk, &dice, 4, 40 * SV_MIB, false);
+	simdisk_ready(&s.disk);
+	for (uint64_t pos = 0; pos < s.disk.size; pos += 128 * SV_MIB)
+		assert_int_equal(sv_extents_add(&meta, pos, 4096), 0);
+	for (uint64_t pos = 0; pos < s.disk.size; pos += 8 * SV_MIB)
+		assert_int_equal(sv_extents_add(&used, pos, 4 * SV_MIB), 0);
+	assert_int_equal(sv_extents_add(&all, 0, s.disk.size), 0);
+	assert_int_equal(passes_round(&areas[0], &meta, PASSES_CLUSTER, s.disk.size), 0);
+	assert_int_equal(passes_round(&areas[1], &used, PASSES_CLUSTER, s.disk.size), 0);
+	assert_int_equal(passes_round(&areas[2], &all, PASSES_CLUSTER, s.disk.size), 0);
+	s.params.areas = areas;
+	s.params.n_areas = 3;
+	s.budget_us = HOUR_US;
+	s.part = 0.495;
+	rescue(&s, 0);
+	say(&s, "dead head, areas");
+	assert_true(s.t_part > 0 && s.t_part < 0.25 && s.t99 > 0 && s.t99 < 0.45);
+	end(&s);
+	for (int i = 0; i < 3; i++)
+		sv_extents_clear(&areas[i]);
+	sv_extents_clear(&meta);
+	sv_extents_clear(&used);
+	sv_extents_clear(&all);
+}
+
 static void weak_head(void **state)
 {
 	(void)state;
@@ -229,8 +263,13 @@ static void killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(isolated),  cmocka_unit_test(scratch),	  cmocka_unit_test(runs),
-		cmocka_unit_test(dead_head), cmocka_unit_test(weak_head), cmocka_unit_test(killed),
+		cmocka_unit_test(isolated),
+		cmocka_unit_test(scratch),
+		cmocka_unit_test(runs),
+		cmocka_unit_test(dead_head),
+		cmocka_unit_test(dead_head_areas),
+		cmocka_unit_test(weak_head),
+		cmocka_unit_test(killed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,7 +134,7 @@ int app_run(struct app *app);
 
 extern const struct screen_ops screen_home, screen_source, screen_parts, screen_place,
 	screen_volume, screen_files, screen_image, screen_share, screen_target, screen_review,
-	screen_progress, screen_log, screen_help, screen_power, screen_message, screen_contents,
-	screen_health, screen_vitals;
+	screen_progress, screen_log, screen_help, screen_power, screen_settings, screen_keymap,
+	screen_zone, screen_message, screen_contents, screen_health, screen_vitals;
 
 #endif

@@ -38,6 +38,7 @@ static const struct home_entry {
 	{HOME_DISKS, '6', N_("Disks and health"), N_("how the disks are"), NULL},
 	{HOME_FILES, '7', N_("Copy files off a disk"), N_("of a system that does not start"), NULL},
 	{HOME_SHELL, '8', N_("Shell"), "", NULL},
+	{HOME_SETTINGS, '9', N_("Language, keyboard, font, time zone"), "", NULL},
 	{HOME_POWER, '0', N_("Power off, restart or leave"), "", NULL},
 };
 
@@ -163,6 +164,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		break;
 	case HOME_SHELL:
 		app_shell(app);
+		break;
+	case HOME_SETTINGS:
+		app_push(app, &screen_settings);
 		break;
 	case HOME_POWER:
 		app_push(app, &screen_power);

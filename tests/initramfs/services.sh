@@ -162,6 +162,24 @@ layout() {
 	calls_are 'loadkeys -q -u @/usr/share/keymaps/i386/qwertz/de.kmap.gz'
 }
 
+set_later() {
+	mkdir -p "$ROOT/usr/share/keymaps/i386/qwertz" "$ROOT/usr/share/zoneinfo/Europe"
+	: >"$ROOT/usr/share/keymaps/i386/qwertz/de.kmap.gz"
+	: >"$ROOT/usr/share/zoneinfo/Europe/Berlin"
+	: >"$ROOT/run/salvor/notes"
+	given keymap=us
+	in_shell 'set_now keymap de'
+	calls_are 'loadkeys -q -u @/usr/share/keymaps/i386/qwertz/de.kmap.gz'
+	in_shell 'set_now tz Europe/Berlin'
+	[ "$(readlink "$ROOT/etc/localtime")" = /usr/share/zoneinfo/Europe/Berlin ] || fail 'no link'
+	is run/salvor/notes ''
+	in_shell '! set_now keymap xx && ! set_now tz ../x && ! set_now keymap "a;reboot" && ! set_now ssh x'
+	is run/salvor/params 'keymap=us
+keymap=de
+tz=Europe/Berlin
+keymap=xx'
+}
+
 # WIDTH FONT: which font is loaded on a screen that wide
 font_is() {
 	rm -rf -- "$ROOT/sys/class/graphics"
@@ -216,5 +234,5 @@ umount -l /mnt/x'
 }
 
 run_cases dhcp_once no_network fixed_address address_only wrong_address odd_interface lease lease_lost no_ssh ssh_by_key \
-	log_in_memory log_to_server log_to_partition no_log_on_locked_disks partition_does_not_mount language time_zone layout fonts \
+	log_in_memory log_to_server log_to_partition no_log_on_locked_disks partition_does_not_mount language time_zone set_later layout fonts \
 	way_down store_that_hangs

@@ -29,6 +29,19 @@ set_zone() {
 	note "salvor.tz=$1: there is no such time zone."
 }
 
+# NAME VALUE: what the interface's page changes; the notes say why it did not work
+set_now() {
+	notes=$(wc -l <"$run/notes")
+	take_param "$1" "$2"
+	[ "$(param "$1")" != "$2" ] || case $1 in
+	keymap) set_keymap ;;
+	font) set_font ;;
+	tz) set_zone "$2" ;;
+	*) note "$(shown "$1" "$2") cannot be changed now." ;;
+	esac
+	[ "$(wc -l <"$run/notes")" = "$notes" ]
+}
+
 # the layout holds for all consoles of this machine; a serial line has the keyboard of its other end
 set_keymap() {
 	keymap=$(param keymap)

@@ -189,7 +189,7 @@ void disks_warning(const struct app *app, struct page *page, const struct disk *
 			  _("What is written to it may be lost. Take another one if you can."));
 	else if (failing)
 		page_text(page, STYLE_WARN, "%s",
-			  _("With \"Bad sectors: mark them and go on\" the rest of it is saved."));
+			  _("Let \"Bad sectors\" go on, so that the rest of it is read."));
 }
 
 /* ---- what is on them ---- */

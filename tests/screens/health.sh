@@ -90,7 +90,7 @@ choose 'Go on'
 keys Enter
 see 'START the backup'
 see 'is FAILING: 42 sectors'
-see 'mark them and go on" the rest of it is saved'
+see 'so that the rest of it is read'
 resize_screen 80 24
 see 'START the backup'
 keys Escape Escape

@@ -55,9 +55,12 @@ static void summary(const struct cli_args *args, const struct cli_job_result *re
 	cli_put(stdout, args->words[1]);
 	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
 	       sv_text_duration(time, result->seconds));
-	if (cli_target_disk(args, &disk))
-		puts("Both disks now have the same IDs: unplug one of the two before you start a "
-		     "system from them.");
+	if (!cli_target_disk(args, &disk))
+		return;
+	puts(disk.partition ? "Both partitions now have the same IDs: a system that sees both may "
+			      "take one for the other."
+			    : "Both disks now have the same IDs: unplug one of the two before you "
+			      "start a system from them.");
 }
 
 int cmd_clone(const struct cli_args *args, struct sv_err *err)

@@ -264,15 +264,19 @@ if [ -b "${S}p2" ] && [ -b "${LOOP}p2" ]; then
 	refused "$target" 'is the source' "$LOOP" "${LOOP}p2" --confirm-erase "$bytes"
 	refused "$target" 'is the source' "${LOOP}p2" "$LOOP" --confirm-erase "$size"
 	expect_rc 0 salvor clone "${S}p2" "${LOOP}p2" --confirm-erase "$bytes"
-	detach_loop "$LOOP"
+	grep -q 'take one for the other' "$WORK/out" || fail 'no word on the IDs that are there twice'
 	cmp -n "$start" "$target" "$WORK/target.before" || fail 'written before the partition'
 	cmp -i $((start + bytes)) "$target" "$WORK/target.before" || fail 'written behind the partition'
 	cut_out "$target" "$WORK/got" "$start" "$bytes"
 	check_fs ext4 "$WORK/got"
 	[ "2 $(fs_hash ext4 "$WORK/got")" = "$(grep '^2 ' "$WORK/trees")" ] || fail 'other files in the partition'
+	note 'and into another one of the same disk'
+	expect_rc 0 salvor clone "${S}p4" "${LOOP}p4" --confirm-erase $((8 * MIB))
+	expect_rc 0 salvor clone "${LOOP}p4" "${LOOP}p3" --confirm-erase $((20 * MIB))
+	swaplabel "${LOOP}p3" | grep -q t-swap || fail 'no swap in the third partition'
 else
 	note "no ${S}p2 here: partition nodes not tried"
-	detach_loop "$LOOP"
 fi
+detach_loop "$LOOP"
 detach_loop "$S"
 unchanged "$disk" "$before"

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # usage: matrix.sh gpt|msdos|none 512|4096 ext2|ext3|ext4|ntfs|fat12|fat16|fat32|swap
-# Save and verify the disk, restore it with --free keep to a file and to a loop device that were
-# full of 0xA5; the used bytes, the checkers, the trees, the table and the source are compared.
+# Save and verify the disk, restore it with --free keep to a file and to a loop device, and clone it to a file, that
+# were full of 0xA5; the used bytes, the checkers, the trees, the table and the source are compared.
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 
@@ -172,6 +172,11 @@ round_trip() {
 	poison "$target" "$size"
 	expect_rc 0 salvor restore --free keep --confirm-erase "$size" "$WORK/image" "$target"
 	check_restored "$disk" "$target" 'file'
+
+	poison "$target" "$size"
+	expect_rc 0 salvor clone --sector-size "$sector" --confirm-erase "$size" "$disk" "$target"
+	check_restored "$disk" "$target" 'clone'
+	[ "$(sha "$disk")" = "$before" ] || fail 'the source has changed'
 
 	if have_loop; then
 		poison "$target" "$size"

@@ -73,6 +73,11 @@ int blk_file_open(const char *path, unsigned int flags, uint32_t sector_size, ui
 		  struct blk_dev **dev_ret, struct sv_err *err);
 /* The descriptor for ioctls, or -1 when dev is not such a device. Stays dev's. */
 int blk_file_fd(const struct blk_dev *dev);
+/* From now on through the page cache: a write returns before it is on the medium, blk_flush() waits
+ * for that. For who writes small pieces and reads elsewhere meanwhile. */
+void blk_file_buffered(struct blk_dev *dev);
+/* Let what is in the page cache be written now, without waiting. */
+void blk_file_start_writes(struct blk_dev *dev);
 /* Throw the page cache of the whole device or file away after a flush, so that the next read comes
  * from the medium. */
 void blk_file_drop_cache(struct blk_dev *dev);

@@ -222,6 +222,18 @@ int blk_file_fd(const struct blk_dev *dev)
 	return dev->ops == &file_ops ? ((const struct file_dev *)dev)->io.fd : -1;
 }
 
+void blk_file_buffered(struct blk_dev *dev)
+{
+	if (dev->ops == &file_ops)
+		atomic_store(&((struct file_dev *)dev)->io.direct_ok, false);
+}
+
+void blk_file_start_writes(struct blk_dev *dev)
+{
+	if (dev->ops == &file_ops)
+		sync_file_range(((struct file_dev *)dev)->io.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 void blk_file_drop_cache(struct blk_dev *dev)
 {
 	if (dev->ops != &file_ops)

@@ -210,12 +210,16 @@ static struct mapfile_head head_of(const struct rescue_run *run)
 	return head;
 }
 
-/* What the map calls read is on the medium before the map says so. */
+/* What the map calls read is on the medium before the map says so. The kernel tells of a lost write
+ * once: after that no map is saved. */
 static int save(struct rescue_run *run, struct sv_err *err)
 {
 	struct mapfile_head head = head_of(run);
 	uint64_t now = sv_now_ns();
-	if (run->target.dev && blk_flush(run->target.dev, err))
+	if (run->flush_failed)
+		return SV_E_TARGET;
+	run->flush_failed = run->target.dev && blk_flush(run->target.dev, err);
+	if (run->flush_failed)
 		return sv_err_recode(err, SV_E_TARGET);
 	run->book.seconds += (now - run->began_ns) / SECOND_NS;
 	run->began_ns = now - (now - run->began_ns) % SECOND_NS;
@@ -483,6 +487,8 @@ static int write_copy(struct rescue_run *run, struct sv_err *err)
 	if (!rc)
 		rc = lock_target(run, err);
 	opened = !rc;
+	if (!rc)
+		blk_file_buffered(run->target.base);
 	if (!rc)
 		rc = copy(run, err);
 	if (!opened && fresh)

@@ -82,7 +82,9 @@ struct rescue_run {
 	size_t n_areas;
 	struct sv_extents touched; /* by the readers of metadata */
 	uint32_t unit;
-	uint8_t *buf; /* a cluster */
+	uint8_t *buf;	   /* a cluster */
+	uint64_t cached;   /* written, and perhaps not on its way to the medium */
+	bool flush_failed; /* what was written is not there: nothing is saved any more */
 	uint64_t last_good;
 	bool any_good;
 	struct suspect suspects[RESCUE_SUSPECTS]; /* failures since the last good read */

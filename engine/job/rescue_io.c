@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So much is left to the kernel before it is told to begin. */
+#define WRITE_BACK (8 * SV_MIB)
+
 /* What a disk answers for a sector it cannot read; anything else is about the disk itself. */
 static bool is_bad_read(int e)
 {
@@ -45,6 +48,11 @@ static enum attempt write_target(struct rescue_run *run, uint64_t off, uint32_t 
 		return ATTEMPT_GOOD;
 	if (blk_pwrite(run->target.dev, run->buf, len, off, &why))
 		return end_run(run, SV_E_TARGET, &why);
+	run->cached += len;
+	if (run->cached >= WRITE_BACK) {
+		blk_file_start_writes(run->target.base);
+		run->cached = 0;
+	}
 	return ATTEMPT_GOOD;
 }
 

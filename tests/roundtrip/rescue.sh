@@ -143,6 +143,19 @@ for answer in 6:19 5:5; do
 	is_truth "$dst"
 done
 
+note 'a target that loses writes: the map does not call them read'
+anew
+# the kernel tells of it once; a second sync would go well
+expect_rc 10 rescue dst.raw:s:0:0:5:0:1 -- "$dst" "$map" --save-every 0
+[ "$(grep -c '+$' "$map")" -eq 0 ] || fail "a lost write is called read: $(cat "$map")"
+expect_rc 10 rescue dst.raw:w:0:0:28:20 -- "$dst" "$map" --save-every 0
+"$rescued" safe "$src" "$dst" "$map" "${sorted[@]}"
+note 'a store that is full: the map before stays whole'
+expect_rc 7 rescue disk.map.tmp:w:0:0:28:3 -- "$dst" "$map" --save-every 0
+accepted
+expect_rc 3 rescue -- "$dst" "$map"
+is_truth "$dst"
+
 note 'GNU ddrescue goes on with our map'
 anew
 # its simulation of errors does not know one in the last sector

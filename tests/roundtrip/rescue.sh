@@ -67,6 +67,7 @@ expect_rc 3 rescue -- "$dst" "$map"
 expect_said 'were not read'
 is_truth "$dst"
 accepted
+reads=$(jq .reads "$map.salvor.json")
 note 'again: nothing is left to be done, and nothing is read but what is bad'
 expect_rc 3 rescue -- "$dst" "$map" --json
 jq -e -s '.[0].type == "start" and .[-1].code == 3 and ([.[] | select(.type == "bad")] | length) == '"${#sorted[@]}" "$WORK/out" >/dev/null ||
@@ -129,10 +130,10 @@ expect_rc 3 rescue -- "$dst" "$map"
 is_truth "$dst"
 
 note 'a disk that goes away: nothing is called bad for that'
-for answer in 6:19 5:5; do
+# it says so (ENXIO), or answers every read with an error from then on; early, and while sectors are read one by one
+for answer in 6:220 5:220 5:$((reads * 4 / 10)) 5:$((reads / 2)) 5:$((reads * 6 / 10)) 5:$((reads * 7 / 10)); do
 	anew
-	# the first kind says so; the second answers every read with an error from then on
-	expect_rc 9 rescue "src.raw:r:0:0:${answer%:*}:220" -- "$dst" "$map" --retries 1
+	expect_rc 9 rescue "src.raw:r:0:0:$answer" -- "$dst" "$map" --retries 1
 	"$rescued" safe "$src" "$dst" "$map" "${sorted[@]}"
 	ddrescuelog -l- "$map" >"$WORK/called-bad"
 	while read -r sector; do

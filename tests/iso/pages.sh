@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pages.sh - the booted live image, used by its pages alone: a disk is backed up to a second and restored to a third
+# pages.sh - the booted live image, used by its pages alone: a disk is backed up to a second, restored to a third, cloned to a fourth
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # usage: pages.sh vga|serial      the screen and keyboard of the computer, or a terminal on a serial line
@@ -28,6 +28,7 @@ make_disks() {
 	truncate -s 96M "$WORK/store"
 	mke2fs -q -F -t ext4 -L backups "$WORK/store"
 	poison "$WORK/spare" $((64 * MIB))
+	poison "$WORK/twin" $((64 * MIB))
 }
 
 # the terminal at the other end of the line
@@ -65,6 +66,7 @@ guest_new
 guest_disk SYSTEM "$WORK/system"
 guest_disk STORE "$WORK/store"
 guest_disk SPARE "$WORK/spare"
+guest_disk TWIN "$WORK/twin"
 if [ "$kind" = serial ]; then
 	live_boot bios-usb -device virtio-serial-pci -chardev "socket,id=line,path=$WORK/line,server=on,wait=off" \
 		-device virtconsole,chardev=line
@@ -76,7 +78,7 @@ fi
 
 note 'home'
 see 'What do you want to do?'
-see '4 disks found'
+see '5 disks found'
 picture home
 
 note 'back up: source, destination, review'
@@ -122,6 +124,25 @@ see 'DONE, AND CHECKED.'
 keys Enter
 see 'What do you want to do?'
 
+note 'clone: source, target, typed check'
+keys 3
+see 'Which disk do you want to CLONE?'
+choose 'S/N SYSTEM'
+keys Enter
+see 'OVERWRITTEN with the copy'
+choose 'S/N TWIN'
+keys Enter
+see 'THIS ERASES A DISK'
+choose 'Serial ends'
+type_text twin
+choose 'ERASE'
+picture clone
+keys Enter
+see 'DONE, AND CHECKED.'
+see 'Both disks now have the same IDs'
+keys Enter
+see 'What do you want to do?'
+
 note 'power off by the page'
 keys q
 see 'Power off'
@@ -140,3 +161,4 @@ cleanup_fn umount "$WORK/mnt"
 image=$(echo "$WORK"/mnt/*SYSTEM*)
 "$SALVOR" verify "$image" --against "$WORK/system" >/dev/null || fail 'the image is not the source'
 "$SALVOR" verify "$image" --against "$WORK/spare" >/dev/null || fail 'the target is not what was saved'
+"$SALVOR" verify "$image" --against "$WORK/twin" >/dev/null || fail 'the clone is not the source'

@@ -168,7 +168,7 @@ end_screen
 
 note 'in colour and wide, with another one that hangs'
 : >"$FAKE_SMARTCTL/$worn.hang"
-start_screen 120 40 PATH="$PATH"
+start_screen 120 40
 see '! 42 sectors could not be read'
 keys 6
 see 'health: FAILING, 41 C'
@@ -182,6 +182,44 @@ keys 6
 see 'Zustand: AM STERBEN, 41 C'
 end_screen
 
-note 'line by line'
-printf '%s\n' 6 q | SALVOR_ROOT=$ROOT SALVOR_UI=plain timeout 60 "$SALVOR" >"$WORK/heard" 2>&1 || true
-has -F '6. Disks and health' <"$WORK/heard" || fail "plain mode: $(cat "$WORK/heard")"
+rm "$FAKE_SMARTCTL/$worn.hang"
+
+note 'line by line: the same in words'
+coproc TALK { SALVOR_ROOT=$ROOT SALVOR_UI=plain "$SALVOR" 2>&1; }
+# shellcheck disable=SC2153 # made by coproc
+talk_pid=$TALK_PID
+exec 3<&"${TALK[0]}" 4>&"${TALK[1]}"
+
+# read what is said up to the next question, into $WORK/heard
+hear_page() {
+	local line
+	: >"$WORK/heard"
+	while IFS= read -r -t 60 line <&3; do
+		echo "$line" >>"$WORK/heard"
+		[[ $line != *'? help'* ]] || return 0
+	done
+	fail "the page has no end: $(cat "$WORK/heard")"
+}
+
+hear_page
+has -F '6. Disks and health' <"$WORK/heard" || fail "no such entry: $(cat "$WORK/heard")"
+echo 6 >&4
+hear_page
+# help and back: the same page once more, until the disks have answered
+all_said() {
+	local said
+	for said in 'health: FAILING, 41 C' '42 sectors could not be read' 'health: good, 36 C' 'health: WORN' \
+		'health: being asked'; do
+		has -F "$said" <"$WORK/heard" || return 1
+	done
+}
+for _ in $(seq 100); do
+	! all_said || break
+	echo '?' >&4
+	hear_page
+	echo b >&4
+	hear_page
+done
+all_said || fail "not all was said: $(cat "$WORK/heard")"
+kill "$talk_pid"
+wait "$talk_pid" || true

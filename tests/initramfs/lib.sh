@@ -11,7 +11,7 @@ requires dash busybox
 # a root as the live system finds it: its overlay, and a machine with two consoles
 fake_root() {
 	rm -rf -- "${ROOT:?}"
-	mkdir -p "$ROOT"/{bin,sbin,root,dev/pts,proc/sys/kernel,run/salvor,sys/class/tty/{ttyS0,console},sys/devices,sys/block,sys/class/net,live}
+	mkdir -p "$ROOT"/{bin,sbin,root,usr/bin,dev/pts,proc/sys/kernel,run/salvor,sys/class/tty/{ttyS0,console},sys/devices,sys/block,sys/class/net,live}
 	cp -a "$TOP/initramfs/overlay/." "$ROOT"
 	: >"$WORK/calls"
 	: >"$ROOT/run/salvor/params"
@@ -23,9 +23,9 @@ fake_root() {
 	echo 'MemTotal:         240000 kB' >"$ROOT/proc/meminfo"
 	# shellcheck disable=SC2016 # for the script that is written
 	printf '#!/bin/sh\n%s\n' 'echo "${0##*/} $*" >>"$CALLS"; case "${0##*/} $*" in *"${FAIL:-none}"*) exit 1 ;; esac' |
-		tee "$ROOT/bin/busybox" >"$ROOT/usr/sbin/modprobe"
+		tee "$ROOT/bin/busybox" "$ROOT/usr/bin/mount" >"$ROOT/usr/sbin/modprobe"
 	printf '#!/bin/sh\n' >"$ROOT/sbin/init"
-	chmod 755 "$ROOT/bin/busybox" "$ROOT/sbin/init" "$ROOT/usr/sbin/modprobe"
+	chmod 755 "$ROOT/bin/busybox" "$ROOT/sbin/init" "$ROOT/usr/sbin/modprobe" "$ROOT/usr/bin/mount"
 }
 
 # the fakes: a call that holds the text in $FAIL fails

@@ -30,7 +30,8 @@ log_to_label() {
 		sleep 5
 	done
 	mkdir -p "$root/run/salvor/log"
-	mount -o nosuid,nodev,noexec "$device" "$root/run/salvor/log" || {
+	# that of busybox, which the shell would take, tries only filesystems whose driver is loaded already
+	"$root/usr/bin/mount" -o nosuid,nodev,noexec "$device" "$root/run/salvor/log" || {
 		note "salvor.log=$1: $device could not be mounted."
 		return
 	}

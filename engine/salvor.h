@@ -23,8 +23,8 @@
 
 const char *sv_version(void);
 
-/* Put right what a killed run left behind (kernel read-only flags, mounted shares). Call once at
- * the start of the program. */
+/* Put right what a killed run left behind (kernel read-only flags and manners, mounted shares).
+ * Call once at the start of the program. */
 void sv_init(const char *root);
 
 /* ---- what is on a disk, and which bytes would be read ---- */

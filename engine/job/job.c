@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/job.h"
 
+#include "engine/disk/manners.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -193,5 +195,6 @@ const char *sv_version(void)
 void sv_init(const char *root)
 {
 	disk_guard_sweep(root ? root : "");
+	disk_manners_sweep(root ? root : "");
 	share_sweep(root ? root : "");
 }

@@ -478,6 +478,8 @@ static int write_copy(struct rescue_run *run, struct sv_err *err)
 	if (!run->buf)
 		return sv_fail_nomem(err);
 	run->began_ns = sv_now_ns();
+	if (run->source.is_device)
+		run->manners = disk_manners_set(run->params->root, &run->source.disk);
 	int rc = save(run, err);
 	bool opened = false;
 	if (!rc)
@@ -496,9 +498,10 @@ static int write_copy(struct rescue_run *run, struct sv_err *err)
 	return rc;
 }
 
-static void release(struct rescue_run *run, bool remove_new)
+static void release(struct rescue_run *run)
 {
-	target_close(&run->target, remove_new);
+	target_close(&run->target, false);
+	disk_manners_release(run->manners);
 	source_close(&run->source);
 	passes_destroy(run->passes);
 	book_close(&run->book);
@@ -522,7 +525,7 @@ static int rescue_run(struct sv_job *job, void *p, struct sv_err *err)
 		if (!s->params.dry_run)
 			rc = write_copy(run, err);
 	}
-	release(run, false);
+	release(run);
 	free(run);
 	return rc;
 }

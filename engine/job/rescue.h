@@ -3,6 +3,7 @@
 #ifndef SV_JOB_RESCUE_H
 #define SV_JOB_RESCUE_H
 
+#include "engine/disk/manners.h"
 #include "engine/job/job.h"
 #include "engine/job/source.h"
 #include "engine/job/target.h"
@@ -74,6 +75,7 @@ struct rescue_run {
 	struct sv_job *job;
 	const struct sv_rescue_params *params;
 	struct source source;
+	struct disk_manners *manners; /* the kernel's, with the source; NULL = as always */
 	struct target target;
 	struct target_params target_params;
 	struct book book;

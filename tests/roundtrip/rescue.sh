@@ -284,13 +284,21 @@ expect_said 512
 [ ! -e "$WORK/new.map" ] || fail 'a refused rescue left a map'
 detach_loop "$LOOP"
 
-note 'from a disk: its guard is put back'
+note 'from a disk: its guard and the kernel'"'"'s manners are put back, also what a kill left'
 dst=$WORK/dst.raw
 anew
 attach_loop "$src" 512
 faults=("${faults[@]//src.raw/$LOOP}")
+ahead=/sys/block/${LOOP##*/}/queue/read_ahead_kb
+was=$(cat "$ahead")
+expect_rc 137 with_faults "$LOOP:r:0:0:K:30" "$SALVOR" rescue "$LOOP" "$dst" "$map"
+[ "$(cat "$ahead")" -eq 0 ] || [ ! -w /sys/block ] || fail 'a failing disk is read ahead'
+expect_rc 0 "$SALVOR" disks
+[ "$(cat "$ahead")" -eq "$was" ] || fail "the next start did not put back what a kill left: $(cat "$ahead")"
+anew
 expect_rc 3 with_faults "${faults[*]}" "$SALVOR" rescue "$LOOP" "$dst" "$map"
 [ "$(blockdev --getro "$LOOP")" -eq 0 ] || fail 'the read-only guard of the source outlived the rescue'
+[ "$(cat "$ahead")" -eq "$was" ] || fail 'the manners of the kernel outlived the rescue'
 detach_loop "$LOOP"
 is_truth "$dst"
 [ "$(sha "$src")" = "$before" ] || fail 'the source was written'

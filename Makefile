@@ -221,7 +221,7 @@ UNSANITIZED := tests/roundtrip/faults.sh tests/roundtrip/memory.sh
 
 .PHONY: run-sanitized
 run-sanitized: all
-	$(Q)$(RUN) $(TESTS) $(filter-out $(UNSANITIZED),$(ROUNDTRIP))
+	$(Q)$(RUN) $(TESTS) $(filter-out $(UNSANITIZED),$(ROUNDTRIP)) $(SCREENS)
 
 ## lint: format, include arrows, first lines, static analysis, shellcheck
 lint: $(BUILD)/libsalvor.a

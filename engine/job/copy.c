@@ -214,31 +214,31 @@ static int check_params(const struct sv_copy_params *p, struct sv_err *err)
 	return 0;
 }
 
+/* A copy of the parameters; NULL = out of memory. */
+static struct copy_state *keep(const struct sv_copy_params *params)
+{
+	struct copy_state *s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	struct sv_copy_params *p = &s->params;
+	p->names = calloc(params->n_names, sizeof(*p->names));
+	bool ok = p->names && job_copy_string((char **)&p->from, params->from) &&
+		  job_copy_string((char **)&p->to, params->to) &&
+		  job_copy_string((char **)&p->folder, params->folder);
+	for (; ok && p->n_names < params->n_names; p->n_names++)
+		ok = job_copy_string((char **)&p->names[p->n_names], params->names[p->n_names]);
+	if (ok)
+		return s;
+	copy_destroy(s);
+	return NULL;
+}
+
 int sv_job_create_copy(const struct sv_copy_params *params, sv_event_fn fn, void *arg,
 		       struct sv_job **job_ret, struct sv_err *err)
 {
 	int rc = check_params(params, err);
 	if (rc)
 		return rc;
-	struct copy_state *s = calloc(1, sizeof(*s));
-	char **names = calloc(params->n_names, sizeof(*names));
-	bool ok = s && names;
-	if (ok) {
-		s->params.names = (const char *const *)names;
-		s->params.n_names = params->n_names;
-		ok = job_copy_string((char **)&s->params.from, params->from) &&
-		     job_copy_string((char **)&s->params.to, params->to) &&
-		     job_copy_string((char **)&s->params.folder, params->folder);
-		for (size_t i = 0; ok && i < params->n_names; i++)
-			ok = job_copy_string(&names[i], params->names[i]);
-	}
-	if (ok)
-		return job_create(&copy_ops, s, fn, arg, job_ret, err);
-	if (s && s->params.names)
-		copy_destroy(s);
-	else {
-		free(names);
-		free(s);
-	}
-	return sv_fail_nomem(err);
+	struct copy_state *s = keep(params);
+	return s ? job_create(&copy_ops, s, fn, arg, job_ret, err) : sv_fail_nomem(err);
 }

@@ -32,6 +32,7 @@ declare -A services=(
 	[nfs-ganesha]='nfs-ganesha nfs-ganesha-lock'
 	[openssh-server]='ssh'
 	[samba]='smbd nmbd samba-ad-dc'
+	[smartmontools]='smartmontools'
 )
 policy=/usr/sbin/policy-rc.d
 

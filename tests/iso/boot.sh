@@ -51,21 +51,6 @@ sees_disks() {
 	done
 }
 
-# the firmware is the one that was meant, by its own word
-firmware_is() {
-	case $1 in
-	*bios*) guest_run '[ ! -e /sys/firmware/efi ]' || fail 'this is UEFI' ;;
-	*secure*)
-		# four bytes of attributes, then the value
-		[ "$(guest_run 'od -An -tu1 /sys/firmware/efi/efivars/SecureBoot-* | tr -d " "')" = 60001 ] ||
-			fail 'the firmware does not say SecureBoot=1'
-		guest_run 'mount -t securityfs securityfs /sys/kernel/security; cat /sys/kernel/security/lockdown' |
-			grep -F '[integrity]' || fail 'the kernel is not locked down'
-		;;
-	*) guest_run '[ -e /sys/firmware/efi ]' || fail 'this is not UEFI' ;;
-	esac
-}
-
 # at a prompt: seconds from the kernel's start, and CPU seconds of QEMU from power-on
 boot_times() {
 	awk -v up="$(guest_run 'cut -d " " -f 1 /proc/uptime')" 'END { printf "%.1f %.1f\n", up, $2 }' "$GUEST/times.log"

@@ -89,6 +89,8 @@ guest_settle() {
 guest_wait() { "$GUEST_PY" wait "$GUEST" "$@"; }
 # COMMAND [BUDGET]: shell commands in the guest; output and exit code are theirs
 guest_run() { "$GUEST_PY" run "$GUEST" "$@"; }
+# TEXT: type it into the serial line, with backslash escapes
+guest_send() { "$GUEST_PY" send "$GUEST" "$1"; }
 guest_monitor() { "$GUEST_PY" monitor "$GUEST" "$1"; }
 guest_kill() { "$GUEST_PY" kill "$GUEST"; }
 guest_off() { "$GUEST_PY" off "$GUEST" "$@"; }

@@ -10,7 +10,7 @@ NETBOOT=${NETBOOT:-$TOP/${BUILD:-build}/netboot}
 LIVE_BUDGET=600
 
 # CODE VARS: OVMF, with variables of its own
-_live_firmware() {
+_live_ovmf() {
 	local code=/usr/share/OVMF/$1 vars=$WORK/vars.fd
 	[ -e "$code" ] || skip "$code is not there (package ovmf)"
 	cp "/usr/share/OVMF/$2" "$vars"
@@ -29,16 +29,21 @@ _live_network() {
 	LIVE_ARGS+=(-netdev "user,id=net0,tftp=$NETBOOT,bootfile=$1" -device "virtio-net-pci,netdev=net0,bootindex=0$2")
 }
 
-# MODE: what QEMU needs for it, in LIVE_ARGS
-live_args() {
+# MODE: the firmware for it, as it comes from the factory, in LIVE_ARGS
+live_firmware() {
 	LIVE_ARGS=()
 	case $1 in
-	uefi-* | pxe-uefi) _live_firmware OVMF_CODE_4M.fd OVMF_VARS_4M.fd ;;
+	*uefi*) _live_ovmf OVMF_CODE_4M.fd OVMF_VARS_4M.fd ;;
 	*secure*)
 		LIVE_ARGS+=(-machine smm=on -global "driver=cfi.pflash01,property=secure,value=on" -global ICH9-LPC.disable_s3=1)
-		_live_firmware OVMF_CODE_4M.secboot.fd OVMF_VARS_4M.ms.fd
+		_live_ovmf OVMF_CODE_4M.secboot.fd OVMF_VARS_4M.ms.fd
 		;;
 	esac
+}
+
+# MODE: what QEMU needs for it, in LIVE_ARGS
+live_args() {
+	live_firmware "$1"
 	case $1 in
 	*-usb)
 		_live_medium
@@ -62,17 +67,17 @@ live_start() {
 	live_args "$1"
 	for try in 1 2 3; do
 		guest_start -m 512 -vga std "${LIVE_ARGS[@]}" "${@:3}"
-		said=$(guest_wait "$2|Kernel panic.*" $LIVE_BUDGET) || _live_failed 'there is no prompt'
+		said=$(guest_wait "$2|Kernel panic.*" $LIVE_BUDGET) || live_failed 'there is no prompt'
 		[[ $said == Kernel* ]] || return 0
 		[[ $said == *timer* ]] || break
 		note "$said ($try)"
 		guest_kill
 	done
-	_live_failed "$said"
+	live_failed "$said"
 }
 
-# SENTENCE: keep the screen
-_live_failed() {
+# SENTENCE: end as failed, and keep the screen
+live_failed() {
 	guest_screendump "$(guest_log_name "$GUEST").png" || true
 	tail -n 20 "$GUEST/serial.log" >&2
 	fail "$1"
@@ -88,4 +93,19 @@ live_boot() {
 live_settle() {
 	guest_run 'until [ -e /run/salvor/ready ]; do sleep 1; done'
 	guest_run 'dmesg -n 1'
+}
+
+# MODE: the firmware is the one that was meant, by its own word to the running system
+firmware_is() {
+	case $1 in
+	*bios*) guest_run '[ ! -e /sys/firmware/efi ]' || fail 'this is UEFI' ;;
+	*secure*)
+		# four bytes of attributes, then the value
+		[ "$(guest_run 'od -An -tu1 /sys/firmware/efi/efivars/SecureBoot-* | tr -d " "')" = 60001 ] ||
+			fail 'the firmware does not say SecureBoot=1'
+		guest_run '[ -e /sys/kernel/security/lockdown ] || mount -t securityfs securityfs /sys/kernel/security; cat /sys/kernel/security/lockdown' |
+			grep -F '[integrity]' || fail 'the kernel is not locked down'
+		;;
+	*) guest_run '[ -e /sys/firmware/efi ]' || fail 'this is not UEFI' ;;
+	esac
 }

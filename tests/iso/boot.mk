@@ -5,6 +5,8 @@ BOOT_MODES := bios-usb bios-cd uefi-usb uefi-cd secure-usb secure-cd pxe-bios px
 BOOT_SHORT := "tests/iso/boot.sh bios-usb" "tests/iso/boot.sh secure-usb"
 # the pages of the booted system, used by keys alone
 BOOT_PAGES := "tests/iso/pages.sh vga" "tests/iso/pages.sh serial"
+# kernel parameters, typed into the boot menu
+BOOT_MORE  := tests/iso/params.sh
 # a disk with its own boot loader: saved, wiped, restored, booted
 GOLDEN_PATHS := "tests/iso/golden.sh bios" "tests/iso/golden.sh uefi" "tests/iso/golden.sh bios crash" "tests/iso/golden.sh uefi crash"
 
@@ -17,7 +19,7 @@ check-boot: deps
 # one after the other, for the times; NAME.serial and NAME.png in build/logs show what a failure looked like
 run-boot: all guest iso netboot golden
 	$(Q)rm -f $(BUILD)/boot-times
-	$(Q)JOBS=1 TEST_TIMEOUT=3600 $(RUN) $(foreach m,$(BOOT_MODES),"tests/iso/boot.sh $m bare") $(BOOT_PAGES) $(GOLDEN_PATHS); rc=$$?; \
+	$(Q)JOBS=1 TEST_TIMEOUT=3600 $(RUN) $(foreach m,$(BOOT_MODES),"tests/iso/boot.sh $m bare") $(BOOT_PAGES) $(BOOT_MORE) $(GOLDEN_PATHS); rc=$$?; \
 		tests/lib/boot-table.sh $(BUILD)/boot-times; exit $$rc
 
 # a small Debian that boots by itself; its packages are downloaded, so it is made once

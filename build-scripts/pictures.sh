@@ -145,4 +145,20 @@ picture share
 keys F1
 see 'Keys'
 picture help
+keys Escape Escape Escape Escape Escape
+see 'What do you want to do?'
+umount "$ROOT/run/salvor/places/${LOOP##*/}"
+keys 7
+see 'On which volume are the files?'
+choose 'BACKUP'
+keys Enter
+see 'Copy what is marked'
+choose 'laptop/'
+keys Space
+picture files
+keys Escape Escape
+see 'What do you want to do?'
+keys 9
+see 'Try keys here'
+picture settings
 umount "$ROOT/run/salvor/places/${LOOP##*/}"

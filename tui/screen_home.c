@@ -33,7 +33,7 @@ static const struct home_entry {
 	{HOME_RESTORE, '2', N_("Restore"), N_("write an image back to a disk"), NULL},
 	{HOME_CLONE, '3', N_("Clone a disk"), N_("copy one disk straight onto another"), NULL},
 	{HOME_RESCUE, '4', N_("Rescue a failing disk"), N_("copy what can be read"),
-	 N_("not in this version: ddrescue is in the shell (8)")},
+	 N_("not as pages yet: `salvor rescue` in the shell (8)")},
 	{HOME_OPEN, '5', N_("Open an image"), N_("look into it, check it"), NULL},
 	{HOME_DISKS, '6', N_("Disks and health"), N_("how the disks are"), NULL},
 	{HOME_FILES, '7', N_("Copy files off a disk"), N_("of a system that does not start"), NULL},

@@ -33,7 +33,7 @@ start_screen 80 24 NO_COLOR=1
 see 'What do you want to do?'
 see '3 disks found'
 see 'S/N S5Y2NJ0R204821F'
-see 'not in this version'
+see 'not as pages yet'
 [ "$(screen | wc -L)" -le 80 ] || fail 'wider than the screen'
 
 note 'help is about this page; Esc is one page back'

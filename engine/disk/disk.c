@@ -78,10 +78,13 @@ int disk_refresh(const char *root, const char *kname, struct disk *disk, struct 
 	int rc = 0;
 	if (!usage)
 		return sv_fail_nomem(err);
+	errno = 0;
 	if (disk_load(root, kname, disk))
 		disk_load_use(root, usage, disk);
 	else
-		rc = sv_fail(err, SV_E_NOT_FOUND, 0, kname, "the disk %s is gone", kname);
+		rc = errno == ENOMEM
+			     ? sv_fail_nomem(err)
+			     : sv_fail(err, SV_E_NOT_FOUND, 0, kname, "the disk %s is gone", kname);
 	usage_destroy(usage);
 	return rc;
 }
@@ -182,8 +185,11 @@ void disk_list_clear(struct disk_list *list)
 static int find_path(const char *root, const char *path, struct disk *disk, struct sv_err *err)
 {
 	char kname[SYSFS_KNAME];
+	errno = 0;
 	if (!sysfs_of_node(root, path, kname))
-		return sv_fail(err, SV_E_NOT_FOUND, 0, path, "there is no disk %s", path);
+		return errno == ENOMEM
+			       ? sv_fail_nomem(err)
+			       : sv_fail(err, SV_E_NOT_FOUND, 0, path, "there is no disk %s", path);
 	if (is_live_system(root, kname))
 		return sv_fail(err, SV_E_REFUSED, 0, path,
 			       "%s is this system itself, not a disk of this computer", path);

@@ -164,10 +164,10 @@ hear 'b back'
 answer "$source_number"
 answered
 hear 'Step 2 of 3, Target.'
-hear 'is the source'
-hear '2149E5F8C7D1'
-target_number=$(number_of '2149E5F8C7D1')
+# the disks come in the order of their names, which is not always the same
 hear 'b back'
+tail -n 20 "$WORK/heard" | has -F 'is the source' || fail 'the source is not refused as a target'
+target_number=$(number_of '2149E5F8C7D1')
 answer "$target_number"
 answered
 hear 'Step 3 of 3, Review and confirm.'

@@ -93,8 +93,47 @@ uint8_t *blk_mem_data(struct blk_dev *dev);
 int blk_window_create(struct blk_dev *below, uint64_t start, uint64_t size, const char *name,
 		      struct blk_dev **dev_ret, struct sv_err *err);
 
+/*
+ * Pieces of `below`, one after the other, seen as a device of its own: a logical volume. Read-only.
+ * Name and pieces are copied; every piece has a length and lies in `below`, which must outlive it.
+ */
+struct blk_piece {
+	uint64_t start, len;
+};
+int blk_pieces_create(struct blk_dev *below, const struct blk_piece *pieces, size_t n,
+		      const char *name, struct blk_dev **dev_ret, struct sv_err *err);
+
+/*
+ * What `below` decrypts to, read-only. Sectors are those of dm-crypt: each of `sector_size` bytes
+ * is a message of its own, whose number (the n-th 512 bytes of it, plus `first`) makes its IV.
+ * `cipher` as dm-crypt writes it: "aes-xts-plain64", "aes-cbc-essiv:sha256", and with plain or
+ * plain64 for either. SV_E_FORMAT for any other, and for a key of another length; SV_E_RANGE for a
+ * size that is not in whole sectors. The key is copied, kept out of swap areas where that is
+ * allowed, and wiped.
+ */
+#define BLK_CRYPT_KEY_MAX 64
+struct blk_crypt_params {
+	const char *cipher;
+	const uint8_t *key;
+	size_t key_len;
+	uint32_t sector_size;
+	uint64_t first;
+};
+int blk_crypt_create(struct blk_dev *below, const struct blk_crypt_params *params, const char *name,
+		     struct blk_dev **dev_ret, struct sv_err *err);
+/* Whether a cipher is known, with a key of that length. */
+bool blk_crypt_knows(const char *cipher, size_t key_len);
+
 /* `below` without its write operations, whatever it allows itself. */
 int blk_ro_create(struct blk_dev *below, struct blk_dev **dev_ret);
+
+/*
+ * `below`, read-only, without the bytes of `lost` (a normal list, the caller's, not copied): they
+ * read as zeros, or a read that touches any of them fails with EIO. SV_E_NOMEM.
+ */
+struct sv_extents;
+int blk_holes_create(struct blk_dev *below, const struct sv_extents *lost, bool zeros,
+		     struct blk_dev **dev_ret);
 
 /*
  * `below` with pieces laid over it in memory: reads see the pieces, writes become pieces (rounded

@@ -205,6 +205,17 @@ int store_sha256(int dirfd, const char *name, uint8_t digest[SV_SHA256_LEN], uin
 	return rc;
 }
 
+int store_sha256_written(int dirfd, const char *name, uint64_t written,
+			 uint8_t digest[SV_SHA256_LEN], struct sv_err *err)
+{
+	uint64_t size = 0;
+	int rc = store_sha256(dirfd, name, digest, &size, err);
+	if (!rc && size != written)
+		rc = sv_fail(err, SV_E_DATA, 0, name, "%s has %llu bytes, but %llu were written",
+			     name, (unsigned long long)size, (unsigned long long)written);
+	return rc;
+}
+
 /* A descriptor of the directory that can be synced and locked whatever dirfd was opened for. */
 static int sync_dir(int dirfd)
 {

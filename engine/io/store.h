@@ -62,6 +62,9 @@ int store_read_file(int dirfd, const char *name, size_t limit, char **content, s
  * page cache. SV_E_NOT_FOUND; store_read_code(). */
 int store_sha256(int dirfd, const char *name, uint8_t digest[SV_SHA256_LEN], uint64_t *size,
 		 struct sv_err *err);
+/* The same of a file into which `written` bytes were written; SV_E_DATA when it has not so many. */
+int store_sha256_written(int dirfd, const char *name, uint64_t written,
+			 uint8_t digest[SV_SHA256_LEN], struct sv_err *err);
 
 /* fsync of the directory, with the tolerance of store_write_file(). */
 int store_sync_dir(int dirfd, const struct store_faults *faults, bool *dir_sync_missing,

@@ -69,11 +69,6 @@ static bool stop_wanted(const atomic_int *stop)
 	return stop && atomic_load_explicit(stop, memory_order_relaxed);
 }
 
-static int stopped(struct sv_err *err)
-{
-	return sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
-}
-
 static struct slot *slot_of(struct pool *pool, uint64_t ticket)
 {
 	return &pool->slots[ticket % pool->n_slots];
@@ -99,7 +94,7 @@ static bool produce_one(struct pool *pool)
 		return false;
 
 	struct sv_err err = {0};
-	int rc = stop_wanted(pool->stop) ? stopped(&err)
+	int rc = stop_wanted(pool->stop) ? sv_fail_stopped(&err, "")
 					 : pool->ops->produce(pool->arg, slot->item, &err);
 	if (rc < 0)
 		pool_fail(pool, rc, &err);

@@ -8,7 +8,7 @@ static int step(const struct pool_ops *ops, void *arg, void *worker, void *item,
 		const atomic_int *stop, struct sv_err *err)
 {
 	if (stop && atomic_load_explicit(stop, memory_order_relaxed))
-		return sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
+		return sv_fail_stopped(err, "");
 	int rc = ops->produce(arg, item, err);
 	if (!rc)
 		rc = ops->work(arg, worker, item, err);

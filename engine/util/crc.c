@@ -59,7 +59,12 @@ uint32_t sv_crc32c(uint32_t crc, const void *buf, size_t len)
 
 uint32_t sv_crc32(const void *buf, size_t len)
 {
-	return ~crc_nibble(crc32_nibbles, ~0u, buf, len);
+	return ~sv_crc32_raw(~0u, buf, len);
+}
+
+uint32_t sv_crc32_raw(uint32_t crc, const void *buf, size_t len)
+{
+	return crc_nibble(crc32_nibbles, crc, buf, len);
 }
 
 uint16_t sv_crc16(uint16_t crc, const void *buf, size_t len)

@@ -17,6 +17,9 @@ uint32_t sv_crc32c(uint32_t crc, const void *buf, size_t len);
  * crc32 of "123456789" is cbf43926. */
 uint32_t sv_crc32(const void *buf, size_t len);
 
+/* The same without either inversion, start value given: LVM2 starts from f597a6cf. */
+uint32_t sv_crc32_raw(uint32_t crc, const void *buf, size_t len);
+
 /* CRC16 (ANSI, reflected 0xA001), start value given: ext4 group descriptors with uninit_bg (kernel
  * lib/crc16.c). */
 uint16_t sv_crc16(uint16_t crc, const void *buf, size_t len);

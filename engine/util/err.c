@@ -60,6 +60,11 @@ int sv_fail_nomem(struct sv_err *err)
 	return sv_fail(err, SV_E_NOMEM, 0, "memory", "out of memory");
 }
 
+int sv_fail_stopped(struct sv_err *err, const char *object)
+{
+	return sv_fail(err, SV_E_STOPPED, 0, object, "stopped by the user");
+}
+
 int sv_err_recode(struct sv_err *err, enum sv_error code)
 {
 	if (err)

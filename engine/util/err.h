@@ -52,8 +52,9 @@ struct sv_err {
 int sv_fail(struct sv_err *err, enum sv_error code, int sys_errno, const char *object,
 	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* Shorthand for the commonest failure. */
+/* Shorthands for the commonest failures. */
 int sv_fail_nomem(struct sv_err *err);
+int sv_fail_stopped(struct sv_err *err, const char *object);
 
 /* Give an error another code (SV_E_IO becomes SV_E_SOURCE, say) and return it; the story stays. */
 int sv_err_recode(struct sv_err *err, enum sv_error code);

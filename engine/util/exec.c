@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -132,10 +134,10 @@ static int read_all(int fd, int64_t deadline, char *text, size_t cap, size_t *le
 }
 
 /* true when it has ended by then. */
-static bool ended_by(pid_t pid, int64_t deadline)
+static bool ended_by(pid_t pid, int64_t deadline, int *status)
 {
 	const struct timespec pause = {.tv_nsec = 5000000};
-	while (!waitpid(pid, NULL, WNOHANG)) {
+	while (!waitpid(pid, status, WNOHANG)) {
 		if (now_ms() >= deadline)
 			return false;
 		nanosleep(&pause, NULL);
@@ -145,7 +147,7 @@ static bool ended_by(pid_t pid, int64_t deadline)
 
 #define KILL_MS 500 /* the kernel needs no more, unless a device holds it */
 
-int sv_run(char *const argv[], int ms, char *text, size_t cap, size_t *len_ret)
+static int run(char *const argv[], int ms, char *text, size_t cap, size_t *len_ret, int *status)
 {
 	struct sv_program program;
 	int64_t deadline = now_ms() + ms;
@@ -156,14 +158,45 @@ int sv_run(char *const argv[], int ms, char *text, size_t cap, size_t *len_ret)
 		return e;
 	e = read_all(program.out, deadline, text, cap, len_ret);
 	close(program.out);
-	if (!e && !ended_by(program.pid, deadline))
+	if (!e && !ended_by(program.pid, deadline, status))
 		e = ETIMEDOUT;
 	if (e) {
 		kill(-program.pid, SIGKILL);
 		kill(program.pid, SIGKILL);
-		ended_by(program.pid, now_ms() + KILL_MS);
+		ended_by(program.pid, now_ms() + KILL_MS, status);
 		*len_ret = 0;
 	}
 	text[*len_ret] = '\0';
 	return e;
+}
+
+int sv_run(char *const argv[], int ms, char *text, size_t cap, size_t *len_ret)
+{
+	int status;
+	return run(argv, ms, text, cap, len_ret, &status);
+}
+
+int sv_do(char *const argv[], int ms, char *text, size_t cap, size_t *len_ret)
+{
+	int status = -1, e = run(argv, ms, text, cap, len_ret, &status);
+	return e || !status ? e : EPROTO;
+}
+
+static bool have_in(const char *dir, size_t len, const char *name)
+{
+	char path[1024];
+	int n = snprintf(path, sizeof(path), "%.*s/%s", (int)len, dir, name);
+	return len && n > 0 && (size_t)n < sizeof(path) && access(path, X_OK) == 0;
+}
+
+bool sv_have_program(const char *name)
+{
+	const char *dir = getenv("PATH");
+	while (dir && *dir) {
+		size_t len = strcspn(dir, ":");
+		if (have_in(dir, len, name))
+			return true;
+		dir += len + (dir[len] == ':');
+	}
+	return have_in("/usr/sbin", strlen("/usr/sbin"), name);
 }

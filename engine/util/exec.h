@@ -34,5 +34,10 @@ bool sv_gather(const struct sv_program *program, int ms, char *text, size_t cap)
  * inside the kernel is left behind, for nobody can end it.
  */
 int sv_run(char *const argv[], int ms, char *text, size_t cap, size_t *len_ret);
+/* The same for a program that has to succeed: EPROTO when its exit status is not 0. */
+int sv_do(char *const argv[], int ms, char *text, size_t cap, size_t *len_ret);
+
+/* Is there such a program, in the PATH or in /usr/sbin, which a user's PATH may lack? */
+bool sv_have_program(const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* hash.h - digests: XXH3-128 of granules, XXH64 of frames, SHA-256 of files */
+/* hash.h - digests: XXH3-128 of granules, XXH64 of frames, SHA-256 of files, BLAKE2b */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef SV_UTIL_HASH_H
 #define SV_UTIL_HASH_H
@@ -24,6 +24,10 @@ void sv_sha256_destroy(struct sv_sha256 *ctx);
 void sv_sha256_update(struct sv_sha256 *ctx, const void *buf, size_t len);
 /* Writes the digest and starts anew. */
 void sv_sha256_finish(struct sv_sha256 *ctx, uint8_t digest[SV_SHA256_LEN]);
+
+/* BLAKE2b with a digest of 256 bits and no key (RFC 7693): one of Btrfs' checksums. */
+#define SV_BLAKE2B_LEN 32
+void sv_blake2b(const void *buf, size_t len, uint8_t digest[SV_BLAKE2B_LEN]);
 
 /* `len` bytes from the kernel's random source. 0, or SV_E_FAILED when there is none. */
 int sv_random(void *buf, size_t len);

@@ -182,14 +182,27 @@ void disk_list_clear(struct disk_list *list)
 
 /* ---- finding ---- */
 
+/* What is not there is one thing, what cannot be looked at another. */
+static bool is_absent(int e)
+{
+	return !e || e == ENOENT || e == ENOTDIR || e == ENXIO || e == ENODEV;
+}
+
+static int fail_look(const char *path, int e, struct sv_err *err)
+{
+	if (e == ENOMEM)
+		return sv_fail_nomem(err);
+	return sv_fail(err, SV_E_IO, e, path, "cannot look at %s", path);
+}
+
 static int find_path(const char *root, const char *path, struct disk *disk, struct sv_err *err)
 {
 	char kname[SYSFS_KNAME];
 	errno = 0;
 	if (!sysfs_of_node(root, path, kname))
-		return errno == ENOMEM
-			       ? sv_fail_nomem(err)
-			       : sv_fail(err, SV_E_NOT_FOUND, 0, path, "there is no disk %s", path);
+		return is_absent(errno)
+			       ? sv_fail(err, SV_E_NOT_FOUND, 0, path, "there is no disk %s", path)
+			       : fail_look(path, errno, err);
 	if (is_live_system(root, kname))
 		return sv_fail(err, SV_E_REFUSED, 0, path,
 			       "%s is this system itself, not a disk of this computer", path);
@@ -259,12 +272,23 @@ int disk_find(const char *root, const char *spec, struct disk *disk, struct sv_e
 	return rc;
 }
 
-bool disk_is_device_spec(const char *spec)
+int disk_look(const char *spec, bool *is_device, struct sv_err *err)
 {
 	struct stat st;
-	if (!strncmp(spec, "serial=", 7) || !strncmp(spec, "wwn=", 4))
-		return true;
-	return !stat(spec, &st) && S_ISBLK(st.st_mode);
+	*is_device = !strncmp(spec, "serial=", 7) || !strncmp(spec, "wwn=", 4);
+	if (*is_device)
+		return 0;
+	if (stat(spec, &st))
+		return is_absent(errno) ? 0 : fail_look(spec, errno, err);
+	*is_device = S_ISBLK(st.st_mode);
+	return 0;
+}
+
+bool disk_is_device_spec(const char *spec)
+{
+	struct sv_err ignored = {0};
+	bool is_device;
+	return disk_look(spec, &is_device, &ignored) == 0 && is_device;
 }
 
 /* ---- naming ---- */

@@ -45,13 +45,26 @@ void disk_list_clear(struct disk_list *list);
 
 /*
  * Find "/dev/..." (any link to it), "serial=...", "wwn=...": a disk or a partition node.
- * SV_E_NOT_FOUND names what was asked for; SV_E_REFUSED for a serial that several disks report
- * (sentence names the ports), and for what the live system itself runs from.
+ * SV_E_NOT_FOUND names what was asked for; SV_E_IO when its node cannot be looked at; SV_E_REFUSED
+ * for a serial that several disks report (sentence names the ports), and for what the live system
+ * itself runs from.
  */
 int disk_find(const char *root, const char *spec, struct disk *disk_ret, struct sv_err *err);
 
-/* true when spec means a block device rather than a file: serial=, wwn=, or a path that is a block
- * device. */
+/*
+ * The same disk or partition after it was away, under whatever name: known by serial number, WWN
+ * and size; one without a name of its own (or with another's) also by the place where it is
+ * plugged in. Looks at sysfs only. false: it is not there.
+ */
+bool disk_find_again(const char *root, const struct disk *was, struct disk *now_ret);
+/* The kernel gave a SCSI disk up that did not answer in time (state "offline"): it may be asked
+ * again. */
+void disk_wake(const char *root, const struct disk *disk);
+
+/* Does spec mean a block device rather than a file: serial=, wwn=, or a path that is a block
+ * device? What is not there is a file. SV_E_IO when it cannot be looked at. */
+int disk_look(const char *spec, bool *is_device, struct sv_err *err);
+/* The same where nothing hangs on it: false when it cannot be looked at. */
 bool disk_is_device_spec(const char *spec);
 
 /* The ID that --confirm-erase must be: serial; SERIAL@SIZE for a duplicate; without a serial the
@@ -77,6 +90,14 @@ bool disk_same(const struct disk *a, const struct disk *b);
 /* true when `part` (start, size on the disk) is touched by mounted filesystem's device kname (its
  * own partition, or the disk). */
 bool disk_holds(const struct disk *disk, const char *kname);
+
+/*
+ * true when nothing is on it, as far as can be told without reading all of it: its beginning, its
+ * end and some hundred places spread over it are zeros. SV_E_IO.
+ */
+int disk_is_blank(struct blk_dev *dev, bool *blank_ret, struct sv_err *err);
+/* The same of a disk that is only looked at. SV_E_NOMEM, SV_E_SOURCE. */
+int disk_look_blank(const char *root, const struct disk *disk, bool *blank_ret, struct sv_err *err);
 
 /* ---- guards ---- */
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define GPT_REVISION   0x00010000
 #define GPT_HEADER_MIN 92	      /* bytes of a header that are in use */
 #define GPT_ENTRY_MIN  128	      /* bytes of an entry, at least */
 #define GPT_ENTRY_MAX  4096	      /* more is nonsense */

@@ -30,17 +30,21 @@ static void add_words(char *argv[MAX_WORDS], size_t *n, const char *const words[
 	argv[*n] = NULL;
 }
 
-/* A user's PATH may lack the folder of the system's tools. 0 or an errno. */
-static int run(struct ask *ask, char *argv[MAX_WORDS])
+int health_smartctl(const char *root, char *argv[], int ms, char *text, size_t cap, size_t *len)
 {
-	int ms = (int)ask->seconds * 1000;
 	argv[0] = "smartctl";
-	int e = sv_run(argv, ms, ask->text, HEALTH_JSON_MAX + 1, &ask->len);
-	if (e == ENOENT && !*ask->params->root) {
+	int e = sv_run(argv, ms, text, cap, len);
+	if (e == ENOENT && !*root) {
 		argv[0] = "/usr/sbin/smartctl";
-		e = sv_run(argv, ms, ask->text, HEALTH_JSON_MAX + 1, &ask->len);
+		e = sv_run(argv, ms, text, cap, len);
 	}
 	return e;
+}
+
+static int run(struct ask *ask, char *argv[MAX_WORDS])
+{
+	return health_smartctl(ask->params->root, argv, (int)ask->seconds * 1000, ask->text,
+			       HEALTH_JSON_MAX + 1, &ask->len);
 }
 
 /* -x is not used: it sends SCT commands, which write to a log of the disk. */

@@ -112,6 +112,9 @@ int health_read(const struct health_params *params, struct health *health_ret, s
 /* Too warm for a long job. */
 bool health_is_hot(const struct health *health);
 
+/* So hot that it must not work on: what the makers allow, and no more. */
+bool health_is_critical(const struct health *health);
+
 /* "good", "worn", "failing", "unknown" */
 const char *health_verdict_name(enum health_verdict verdict);
 

@@ -21,6 +21,10 @@ enum {
 /* What we let it return for a disk that sleeps: two bits that never come together. */
 #define SMART_ASLEEP (SMART_USAGE | SMART_OPEN)
 
+/* Run smartctl, wherever it is: a user's PATH may lack the folder of the system's tools. argv[0] is
+ * filled in. 0 or an errno, as sv_run(). */
+int health_smartctl(const char *root, char *argv[], int ms, char *text, size_t cap, size_t *len);
+
 /* What is in an answer besides numbers. */
 struct health_answer {
 	unsigned int status;

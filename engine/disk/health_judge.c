@@ -10,10 +10,12 @@
  * What the numbers mean: sectors that cannot be read now (197, 198) or the disk's own alarm are
  * failing. What went wrong and was dealt with is worn, and failing when there is much of it.
  */
-#define MANY	       100 /* replaced sectors, lost accesses */
-#define WORN_PERCENT   90  /* of the planned life */
-#define HOT_SPINNING   55  /* degrees Celsius: makers allow 60 */
-#define HOT_ELECTRONIC 70  /* makers allow 70 to 85 */
+#define MANY		    100 /* replaced sectors, lost accesses */
+#define WORN_PERCENT	    90	/* of the planned life */
+#define HOT_SPINNING	    55	/* degrees Celsius: makers allow 60 */
+#define HOT_ELECTRONIC	    70	/* makers allow 70 to 85 */
+#define CRITICAL_SPINNING   60
+#define CRITICAL_ELECTRONIC 85
 
 /* NVM Express 1.4, figure 194: critical warning */
 enum {
@@ -45,34 +47,36 @@ const struct health_words health_words[HEALTH_CAUSES] = {
 				      "disks")},
 	[HEALTH_NO_SENSE] = {"no_sense", SAME("the answer of smartctl makes no sense")},
 	[HEALTH_SAYS_FAILING] = {"says_failing", SAME("the disk itself says that it is failing: "
-						      "clone it before anything else")},
+						      "rescue it before anything else")},
 	[HEALTH_PENDING] = {"pending", WORDS("%llu sector could not be read and waits to be "
-					     "replaced: clone it before anything else",
+					     "replaced: rescue it before anything else",
 					     "%llu sectors could not be read and wait to be "
-					     "replaced: clone it before anything else")},
-	[HEALTH_UNCORRECTABLE] = {"uncorrectable",
-				  WORDS("its own scan could not read %llu sector: clone it before "
-					"anything else",
-					"its own scan could not read %llu sectors: clone it before "
-					"anything else")},
+					     "replaced: rescue it before anything else")},
+	[HEALTH_UNCORRECTABLE] =
+		{"uncorrectable",
+		 WORDS("its own scan could not read %llu sector: rescue it before "
+		       "anything else",
+		       "its own scan could not read %llu sectors: rescue it before "
+		       "anything else")},
 	[HEALTH_LOST] = {"lost", WORDS("%llu access to data has failed for good so far",
 				       "%llu accesses to data have failed for good so far")},
 	[HEALTH_REALLOCATED] = {"reallocated",
 				WORDS("%llu sector went bad and was replaced by a spare one",
 				      "%llu sectors went bad and were replaced by spare ones")},
 	[HEALTH_BEYOND] = {"beyond", SAME("its value no. %llu is beyond the limit of the maker: "
-					  "clone it before anything else")},
+					  "rescue it before anything else")},
 	[HEALTH_WAS_BEYOND] = {"was_beyond", SAME("its value no. %llu was beyond the limit of the "
 						  "maker before")},
-	[HEALTH_FAILED_TEST] = {"failed_test", SAME("its last self-test failed: clone it before "
+	[HEALTH_FAILED_TEST] = {"failed_test", SAME("its last self-test failed: rescue it before "
 						    "anything else")},
-	[HEALTH_SPARE] = {"spare", SAME("its spare memory is used up, %llu %% is left: clone it "
+	[HEALTH_SPARE] = {"spare", SAME("its spare memory is used up, %llu %% is left: rescue it "
 					"before anything else")},
 	[HEALTH_USED] = {"used", SAME("%llu %% of the life planned by the maker is used")},
 	[HEALTH_READ_ONLY] = {"read_only", SAME("it has locked itself against writing: copy what "
 						"is on it as long as it can be read")},
-	[HEALTH_UNRELIABLE] = {"unreliable", SAME("it says that it is no longer reliable: clone it "
-						  "before anything else")},
+	[HEALTH_UNRELIABLE] = {"unreliable",
+			       SAME("it says that it is no longer reliable: rescue it "
+				    "before anything else")},
 	[HEALTH_BACKUP] = {"backup", SAME("its protection against power cuts has failed")},
 	[HEALTH_LOCKED] = {"locked",
 			   SAME("it is locked by a password: nothing on it can be read or "
@@ -177,6 +181,12 @@ bool health_is_hot(const struct health *h)
 {
 	uint64_t hot = h->spins ? HOT_SPINNING : HOT_ELECTRONIC;
 	return h->temperature != HEALTH_NONE && (h->temperature >= hot || only_warm(h));
+}
+
+bool health_is_critical(const struct health *h)
+{
+	return h->temperature != HEALTH_NONE &&
+	       h->temperature >= (h->spins ? CRITICAL_SPINNING : CRITICAL_ELECTRONIC);
 }
 
 static void judge_hints(struct health *h, const struct health_answer *answer)

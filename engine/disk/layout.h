@@ -5,6 +5,7 @@
 #define SV_DISK_LAYOUT_H
 
 #include "engine/io/blk.h"
+#include "engine/util/bytes.h"
 #include "engine/util/err.h"
 #include "engine/util/extent.h"
 
@@ -70,5 +71,19 @@ struct layout_move {
 int layout_move_gpt(uint8_t *head, size_t head_len, const uint8_t *image_tail,
 		    size_t image_tail_len, uint64_t image_size, uint64_t target_size,
 		    uint32_t sector_size, struct layout_move *move, struct sv_err *err);
+
+/* Both ends of a disk with a new GPT that holds one partition, which ends a MiB before the disk. */
+struct layout_new {
+	uint64_t part_start, part_size; /* bytes, whole MiB */
+	uint8_t *head, *tail;		/* free() */
+	size_t head_len, tail_len;
+	uint64_t tail_off;
+};
+enum layout_type { LAYOUT_BASIC_DATA, LAYOUT_LINUX };
+#define LAYOUT_NEW_MIN (16 * SV_MIB) /* smaller disks are refused */
+/* Identifiers are random. SV_E_REFUSED for a disk that is too small, SV_E_FAILED when the kernel
+ * gives no random bytes, SV_E_NOMEM. */
+int layout_new_gpt(uint64_t size, uint32_t sector_size, enum layout_type type, const char *name,
+		   struct layout_new *layout_ret, struct sv_err *err);
 
 #endif

@@ -31,6 +31,17 @@ const struct machine_words machine_words[MACHINE_TRAITS] = {
 				     "firmware?)")},
 	[MACHINE_ON_BATTERY] = {"on_battery", SAME("the machine runs on its battery, %llu %% left: "
 						   "plug it in before a long job")},
+	[MACHINE_NAMESPACES] = {"namespaces",
+				SAME("%llu of these disks are parts (namespaces) of NVMe "
+				     "devices that have several: they stand and fall "
+				     "together, and each is saved by itself")},
+	[MACHINE_EMMC_BOOT] = {"emmc_boot",
+			       WORDS("%llu boot area of an eMMC memory is not part of its "
+				     "disk: it holds the firmware's own data and is not "
+				     "saved with it",
+				     "%llu boot areas of an eMMC memory are not part of "
+				     "its disk: they hold the firmware's own data and "
+				     "are not saved with it")},
 };
 
 /* ---- controllers on PCI: Documentation/ABI/testing/sysfs-bus-pci; remapped_nvme is of the driver
@@ -97,7 +108,39 @@ static bool look_at_supply(void *ctx, const char *name)
 	return true;
 }
 
-/* ---- both ---- */
+/* ---- disks: drivers/nvme/host/core.c (nvme0n2 is the second namespace of nvme0; a multipath name
+ * has no second number), drivers/mmc/core/block.c (mmcblk0boot0) ---- */
+
+struct disk_walk {
+	unsigned int last; /* number of the NVMe device seen last */
+	uint64_t run, spaces, boot_areas;
+};
+
+static void end_run(struct disk_walk *w)
+{
+	w->spaces += w->run > 1 ? w->run : 0;
+	w->run = 0;
+}
+
+/* In natural order, so the namespaces of a device stand together. */
+static bool look_at_disk(void *ctx, const char *name)
+{
+	struct disk_walk *w = ctx;
+	unsigned int device, number;
+	int end = 0;
+	w->boot_areas +=
+		sscanf(name, "mmcblk%uboot%u%n", &device, &number, &end) == 2 && !name[end];
+	end = 0;
+	if (sscanf(name, "nvme%un%u%n", &device, &number, &end) != 2 || name[end])
+		return true;
+	if (device != w->last)
+		end_run(w);
+	w->last = device;
+	w->run++;
+	return true;
+}
+
+/* ---- all ---- */
 
 static void add(struct machine_remark *remarks, size_t *n, enum machine_trait trait,
 		uint64_t number)
@@ -111,6 +154,11 @@ size_t machine_remarks(const char *root, struct machine_remark remarks[MACHINE_T
 	struct pci_walk pci = {.dir = pci_dir};
 	struct power_walk power = {.dir = power_dir};
 	size_t n = 0;
+	char block_dir[SYSFS_PATH];
+	struct disk_walk disks = {0};
+	snprintf(block_dir, sizeof(block_dir), "%s/sys/block", root);
+	sysfs_list(block_dir, "", look_at_disk, &disks);
+	end_run(&disks);
 	snprintf(pci_dir, sizeof(pci_dir), "%s/sys/bus/pci/devices", root);
 	snprintf(power_dir, sizeof(power_dir), "%s/sys/class/power_supply", root);
 	sysfs_list(pci_dir, "", look_at_pci, &pci);
@@ -121,6 +169,10 @@ size_t machine_remarks(const char *root, struct machine_remark remarks[MACHINE_T
 		add(remarks, &n, MACHINE_NO_DRIVER, pci.lost);
 	if (power.discharging && !power.mains)
 		add(remarks, &n, MACHINE_ON_BATTERY, power.percent);
+	if (disks.spaces)
+		add(remarks, &n, MACHINE_NAMESPACES, disks.spaces);
+	if (disks.boot_areas)
+		add(remarks, &n, MACHINE_EMMC_BOOT, disks.boot_areas);
 	return n;
 }
 

@@ -10,6 +10,9 @@ enum machine_trait {
 	MACHINE_REMAPPED,   /* NVMe disks that the firmware's RAID mode hides; n = how many */
 	MACHINE_NO_DRIVER,  /* storage controllers that no driver has taken; n = how many */
 	MACHINE_ON_BATTERY, /* n = percent that is left */
+	MACHINE_NAMESPACES, /* NVMe namespaces of controllers that have more than one; n = how many
+			     */
+	MACHINE_EMMC_BOOT,  /* boot areas of eMMC; n = how many */
 	MACHINE_TRAITS
 };
 

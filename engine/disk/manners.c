@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/disk/manners.h"
 
-#include "engine/disk/sysfs.h"
+#include "engine/disk/disk_int.h"
+#include "engine/disk/erc.h"
 #include "engine/util/bytes.h"
 
 #include <errno.h>
@@ -31,12 +32,16 @@ static const struct knob knobs[] = {
 #define KNOBS SV_ARRAY(knobs)
 
 #define UNTOUCHED UINT64_MAX
+/* Tenths of a second: less than the kernel's limit, and what disks take at the least. */
+#define ERC_READ 70
 
 /* The values before; the record is locked as long as its run lives. */
 struct disk_manners {
 	char *root;
 	char kname[SYSFS_KNAME];
 	uint64_t diskseq, old[KNOBS];
+	bool erc_touched;
+	struct erc erc;
 	int fd;
 };
 
@@ -49,6 +54,36 @@ static bool first_name(void *ctx, const char *name)
 {
 	snprintf(ctx, SYSFS_KNAME, "%s", name);
 	return false;
+}
+
+struct below {
+	size_t n;
+	char first[SYSFS_KNAME];
+};
+
+static bool count_below(void *ctx, const char *name)
+{
+	struct below *b = ctx;
+	if (!b->n++)
+		snprintf(b->first, sizeof(b->first), "%s", name);
+	return true;
+}
+
+/* From a volume that lies on one disk (LVM2, LUKS) down to it, and from a partition to its disk, in
+ * place. What lies on several does not fail as one of them does. */
+static void to_disk(const char *root, char kname[SYSFS_KNAME])
+{
+	char dir[SYSFS_PATH], whole[SYSFS_KNAME];
+	for (int depth = 0; depth < SYSFS_DEPTH && sysfs_dir(root, kname, dir); depth++) {
+		struct below b = {0};
+		sysfs_list(dir, "slaves", count_below, &b);
+		if (b.n != 1)
+			break;
+		snprintf(kname, SYSFS_KNAME, "%s", b.first);
+	}
+	sysfs_parent(root, kname, whole);
+	if (*whole)
+		snprintf(kname, SYSFS_KNAME, "%s", whole);
 }
 
 /* The folder and the attribute of a knob; false when the disk has none. */
@@ -97,17 +132,20 @@ static uint64_t diskseq_of(const char *root, const char *kname)
 
 static bool write_record(const struct disk_manners *m)
 {
-	char text[32 * (KNOBS + 1)];
+	char text[32 * (KNOBS + 3)];
 	int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)m->diskseq);
 	for (size_t i = 0; i < KNOBS; i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, " %llu",
 			      (unsigned long long)m->old[i]);
+	if (m->erc_touched)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, " erc %u %u", m->erc.read,
+			      m->erc.write);
 	return ftruncate(m->fd, 0) == 0 && pwrite(m->fd, text, (size_t)n, 0) == n;
 }
 
 static bool read_record(struct disk_manners *m)
 {
-	char text[32 * (KNOBS + 1)] = "", *end = text;
+	char text[32 * (KNOBS + 3)] = "", *end = text;
 	if (pread(m->fd, text, sizeof(text) - 1, 0) <= 0)
 		return false;
 	m->diskseq = strtoull(end, &end, 10);
@@ -117,17 +155,28 @@ static bool read_record(struct disk_manners *m)
 		if (end == was)
 			return false;
 	}
+	m->erc_touched = sscanf(end, " erc %5u %5u", &m->erc.read, &m->erc.write) == 2;
 	return true;
 }
 
-/* Another disk by now has values of its own. */
-static void put_back(const struct disk_manners *m)
+/* Another disk by now has values of its own. false: ours still stand, or nobody can tell. */
+static bool put_back(const struct disk_manners *m)
 {
-	if (m->diskseq != diskseq_of(m->root, m->kname))
-		return;
+	char dir[SYSFS_PATH];
+	bool ok = true;
+	if (!sysfs_dir(m->root, m->kname, dir))
+		return true;
+	uint64_t seq = sysfs_number(dir, "diskseq", 0);
+	if (m->diskseq != seq)
+		return seq;
 	for (size_t i = 0; i < KNOBS; i++)
 		if (m->old[i] != UNTOUCHED)
-			write_knob(m->root, m->kname, &knobs[i], m->old[i]);
+			ok &= write_knob(m->root, m->kname, &knobs[i], m->old[i]);
+	struct disk disk;
+	/* lost with the power anyway: no reason to keep the record */
+	if (m->erc_touched && disk_load(m->root, m->kname, &disk))
+		erc_set(m->root, &disk, &m->erc);
+	return ok;
 }
 
 /* The record of a disk, locked; false when another run has it, or there is no place for it. What is
@@ -152,11 +201,13 @@ static bool lock_record(struct disk_manners *m, int flags)
 	return false;
 }
 
-static void drop_record(struct disk_manners *m)
+/* A record that is not done with is left for the next start. */
+static void let_go(struct disk_manners *m, bool done)
 {
 	char path[SYSFS_PATH];
 	record_path(m->root, m->kname, path);
-	unlink(path);
+	if (done)
+		unlink(path);
 	close(m->fd);
 	m->fd = -1;
 }
@@ -173,9 +224,16 @@ static void make_place(const char *root)
 	}
 }
 
-static bool set_all(struct disk_manners *m)
+/* A disk that tries for as long as it likes, or longer than we wait. */
+static bool erc_is_long(struct disk_manners *m, const struct disk *disk)
 {
-	bool any = false;
+	return erc_get(m->root, disk, &m->erc) && (!m->erc.read || m->erc.read > ERC_READ);
+}
+
+static bool set_all(struct disk_manners *m, const struct disk *disk)
+{
+	m->erc_touched = erc_is_long(m, disk);
+	bool any = m->erc_touched;
 	for (size_t i = 0; i < KNOBS; i++) {
 		m->old[i] = read_knob(m->root, m->kname, &knobs[i]);
 		if (m->old[i] == knobs[i].value ||
@@ -187,8 +245,12 @@ static bool set_all(struct disk_manners *m)
 	if (!any || !write_record(m))
 		return false;
 	for (size_t i = 0; i < KNOBS; i++)
-		if (m->old[i] != UNTOUCHED)
-			write_knob(m->root, m->kname, &knobs[i], knobs[i].value);
+		if (m->old[i] != UNTOUCHED &&
+		    !write_knob(m->root, m->kname, &knobs[i], knobs[i].value))
+			m->old[i] = UNTOUCHED;
+	struct erc shorter = {.read = ERC_READ, .write = m->erc.write};
+	if (m->erc_touched)
+		erc_set(m->root, disk, &shorter);
 	return true;
 }
 
@@ -199,26 +261,38 @@ struct disk_manners *disk_manners_set(const char *root, const struct disk *disk)
 		free(m);
 		return NULL;
 	}
+	struct disk below;
 	snprintf(m->kname, sizeof(m->kname), "%s", *disk->parent ? disk->parent : disk->kname);
+	to_disk(root, m->kname);
+	/* a volume answers no questions about its disk */
+	if (strcmp(m->kname, disk->kname) && disk_load(root, m->kname, &below))
+		disk = &below;
 	make_place(root);
 	bool locked = lock_record(m, O_CREAT);
-	if (locked && read_record(m))
-		put_back(m); /* of a run that was killed */
-	if (locked && set_all(m))
+	bool clean = locked && (!read_record(m) || put_back(m)); /* of a run that was killed */
+	if (clean && set_all(m, disk))
 		return m;
 	if (locked)
-		drop_record(m);
+		let_go(m, clean);
 	free(m->root);
 	free(m);
 	return NULL;
+}
+
+void disk_manners_leave(struct disk_manners *m)
+{
+	if (!m)
+		return;
+	close(m->fd);
+	free(m->root);
+	free(m);
 }
 
 void disk_manners_release(struct disk_manners *m)
 {
 	if (!m)
 		return;
-	put_back(m);
-	drop_record(m);
+	let_go(m, put_back(m));
 	free(m->root);
 	free(m);
 }
@@ -229,9 +303,7 @@ static bool sweep_one(void *ctx, const char *name)
 	snprintf(m.kname, sizeof(m.kname), "%s", name);
 	if (!lock_record(&m, 0))
 		return true;
-	if (read_record(&m))
-		put_back(&m);
-	drop_record(&m);
+	let_go(&m, !read_record(&m) || put_back(&m));
 	return true;
 }
 

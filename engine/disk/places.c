@@ -7,13 +7,17 @@
 #include <blkid/blkid.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libmount/libmount.h>
+#include <linux/magic.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define PLACES_DIR "/run/salvor/places"
@@ -126,6 +130,18 @@ void places_clear(struct place_list *list)
 	memset(list, 0, sizeof(*list));
 }
 
+/* The root of the live system is an overlay whose upper half is a tmpfs; it leaves this file. */
+#define LIVE_MARK "/run/salvor/params"
+
+bool places_in_memory(int fd)
+{
+	struct statfs fs;
+	if (fstatfs(fd, &fs))
+		return false;
+	return fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
+	       (fs.f_type == OVERLAYFS_SUPER_MAGIC && !access(LIVE_MARK, F_OK));
+}
+
 /* ---- one more ---- */
 
 static int make_dirs(const char *root, const char *kname, char *path, size_t cap,
@@ -168,12 +184,10 @@ static const char *quiet_option(const char *node)
 	return option;
 }
 
-static int do_mount(const char *node, enum places_mode mode, const char *path, struct sv_err *err)
+static int do_mount(const char *node, const char *how, const char *path, struct sv_err *err)
 {
 	char reason[200] = "", options[100];
-	snprintf(options, sizeof(options), "%s,nosuid,nodev,noexec%s",
-		 mode == PLACES_WRITE ? "rw" : "ro",
-		 mode == PLACES_BROWSE ? quiet_option(node) : "");
+	snprintf(options, sizeof(options), "%s,nosuid,nodev,noexec", how);
 	struct libmnt_context *context = mnt_new_context();
 	if (!context)
 		return sv_fail_nomem(err);
@@ -192,31 +206,101 @@ static int do_mount(const char *node, enum places_mode mode, const char *path, s
 	return 0;
 }
 
-int places_mount(const char *root, const char *node, enum places_mode mode, char path_ret[256],
-		 struct sv_err *err)
+/* The place of a partition that is mounted: 1 and its path, else 0. */
+static int mounted_at(const char *root, const struct disk *disk, char path[256], bool *read_only,
+		      struct sv_err *err)
 {
 	struct place_list list;
-	struct disk disk;
-	int rc = disk_find(root, node, &disk, err);
-	if (!rc)
-		rc = places_list(root, &list, err);
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < list.n; i++)
-		if (!strcmp(list.v[i].kname, disk.kname)) {
-			snprintf(path_ret, 256, "%s", list.v[i].path);
-			bool fits = mode != PLACES_BROWSE || list.v[i].read_only;
-			places_clear(&list);
-			return fits ? 0
-				    : sv_fail(err, SV_E_REFUSED, 0, node,
-					      "%s is mounted on %s already: its files are there",
-					      node, path_ret);
+	int rc = places_list(root, &list, err);
+	for (size_t i = 0; !rc && i < list.n; i++)
+		if (!strcmp(list.v[i].kname, disk->kname)) {
+			snprintf(path, 256, "%s", list.v[i].path);
+			*read_only = list.v[i].read_only;
+			rc = 1;
 		}
 	places_clear(&list);
-	if (*disk.in_use)
-		return sv_fail(err, SV_E_REFUSED, 0, node, "%s is in use: %s", node, disk.in_use);
-	rc = make_dirs(root, disk.kname, path_ret, 256, err);
-	return rc ? rc : do_mount(node, mode, path_ret, err);
+	return rc;
+}
+
+/* The folder to mount on, made and held: a volume whose mount hangs is not mounted once more by
+ * someone who got tired of waiting. Returns a descriptor, to be closed after the mount. */
+static int hold_folder(const char *root, const struct disk *disk, const char *node, char path[256],
+		       struct sv_err *err)
+{
+	if (*disk->in_use)
+		return sv_fail(err, SV_E_REFUSED, 0, node, "%s is in use: %s", node, disk->in_use);
+	int rc = make_dirs(root, disk->kname, path, 256, err);
+	if (rc)
+		return rc;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return sv_fail(err, SV_E_STORE, errno, path, "cannot open the folder %s", path);
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	close(fd);
+	return sv_fail(err, SV_E_LOCKED, 0, node, "%s is being mounted already", node);
+}
+
+int places_mount(const char *root, const char *node, bool write, char path_ret[256],
+		 bool *fresh_ret, struct sv_err *err)
+{
+	struct disk disk;
+	bool read_only = false;
+	*fresh_ret = false;
+	int rc = disk_find(root, node, &disk, err);
+	if (!rc)
+		rc = mounted_at(root, &disk, path_ret, &read_only, err);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	int fd = hold_folder(root, &disk, node, path_ret, err);
+	if (fd < 0)
+		return fd;
+	rc = do_mount(node, write ? "rw" : "ro", path_ret, err);
+	*fresh_ret = !rc;
+	close(fd);
+	return rc;
+}
+
+int places_browse(const char *root, const char *node, char path_ret[256],
+		  struct disk_guard **guard_ret, struct sv_err *err)
+{
+	struct disk disk;
+	bool read_only = false;
+	char how[40];
+	*guard_ret = NULL;
+	int rc = disk_find(root, node, &disk, err);
+	if (!rc)
+		rc = mounted_at(root, &disk, path_ret, &read_only, err);
+	if (rc > 0 && !read_only)
+		return sv_fail(err, SV_E_REFUSED, 0, node,
+			       "%s is mounted on %s already: its files are there", node, path_ret);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	int fd = hold_folder(root, &disk, node, path_ret, err);
+	if (fd < 0)
+		return fd;
+	rc = disk_guard_source(root, &disk, "", guard_ret, err);
+	snprintf(how, sizeof(how), "ro%s", rc ? "" : quiet_option(node));
+	if (!rc)
+		rc = do_mount(node, how, path_ret, err);
+	if (rc) {
+		disk_guard_release(*guard_ret);
+		*guard_ret = NULL;
+	}
+	close(fd);
+	return rc;
+}
+
+bool places_unmount(const char *path)
+{
+	struct libmnt_context *context = mnt_new_context();
+	if (!context)
+		return false;
+	mnt_context_set_target(context, path);
+	mnt_context_umount(context);
+	mnt_free_context(context);
+	/* only a folder that nothing is mounted on goes */
+	return !rmdir(path) || errno == ENOENT;
 }
 
 void places_unmount_all(const char *root)
@@ -225,14 +309,10 @@ void places_unmount_all(const char *root)
 	snprintf(dir, sizeof(dir), "%s" PLACES_DIR, root);
 	DIR *d = opendir(dir);
 	for (struct dirent *e; d && (e = readdir(d));) {
-		struct libmnt_context *context = *e->d_name == '.' ? NULL : mnt_new_context();
-		if (!context)
+		if (*e->d_name == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		mnt_context_set_target(context, path);
-		mnt_context_umount(context);
-		mnt_free_context(context);
-		rmdir(path);
+		places_unmount(path);
 	}
 	if (d)
 		closedir(d);

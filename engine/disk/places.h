@@ -29,22 +29,29 @@ struct place_list {
 int places_list(const char *root, struct place_list *list, struct sv_err *err);
 void places_clear(struct place_list *list);
 
-enum places_mode {
-	PLACES_READ,   /* for images that are read: a journal may be replayed */
-	PLACES_WRITE,  /* for images that are made */
-	PLACES_BROWSE, /* a disk whose files are looked at: not a byte of it changes, so that what
-			  only its journal knows is not seen */
-};
+/* What is written to that open folder is in memory, and gone with the power: tmpfs, ramfs, the root
+ * of the live system. */
+bool places_in_memory(int fd);
 
 /*
- * Mount a partition (or a filesystem on a bare disk) for files, below /run/salvor/places, never
- * executing or trusting what lies on it. Already mounted there is fine, but for PLACES_BROWSE,
- * which refuses what is mounted in another way. path_ret: where. Refused (SV_E_REFUSED) when it is
- * in use; SV_E_STORE when the kernel or a helper refuses, with its reason.
+ * Mount a partition (or a filesystem on a bare disk) for images, below /run/salvor/places, never
+ * executing or trusting what lies on it; `write`: for images that are made, else a journal may be
+ * replayed all the same. Already mounted there is fine: then *fresh_ret is false. path_ret: where.
+ * Refused (SV_E_REFUSED) when it is in use; SV_E_LOCKED while it is being mounted by someone else;
+ * SV_E_STORE when the kernel or a helper refuses, with its reason.
  */
-int places_mount(const char *root, const char *node, enum places_mode mode, char path_ret[256],
-		 struct sv_err *err);
-/* Take all of them away again; what is busy stays. */
+int places_mount(const char *root, const char *node, bool write, char path_ret[256],
+		 bool *fresh_ret, struct sv_err *err);
+/*
+ * The same for a disk whose files are looked at: not a byte of it changes, so that what only its
+ * journal knows is not seen. It is read-only in the kernel as long as the guard is held
+ * (disk_guard_release() when it is not mounted any more). NULL in *guard_ret: it was mounted
+ * before, read-only; mounted in another way it is refused.
+ */
+int places_browse(const char *root, const char *node, char path_ret[256],
+		  struct disk_guard **guard_ret, struct sv_err *err);
+/* Take one of them away again, or all; what is busy stays, and is false. */
+bool places_unmount(const char *path);
 void places_unmount_all(const char *root);
 
 #endif

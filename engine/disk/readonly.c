@@ -98,9 +98,11 @@ struct pass {
 	const char *root;
 	char dir[SYSFS_PATH];
 	const char *kname; /* NULL = all */
+	const char *but;   /* the name of a record that does not count, NULL = all count */
 	bool remove_dead;
 	bool living;	 /* found: a living reader of kname */
 	bool dead_found; /* found: a dead one, whose flag is still to be put back */
+	bool unsure;	 /* found: one of which the lock does not tell */
 	struct record last;
 };
 
@@ -109,16 +111,20 @@ static bool look_at(void *ctx, const char *name)
 	struct pass *p = ctx;
 	char path[SYSFS_PATH + 300];
 	struct record r;
+	if (p->but && !strcmp(p->but, name))
+		return true;
 	snprintf(path, sizeof(path), "%s/%s", p->dir, name);
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return true;
 	bool good = record_read(fd, name, &r);
 	bool dead = !flock(fd, LOCK_EX | LOCK_NB);
+	bool living = !dead && errno == EWOULDBLOCK;
 	if (good && (!p->kname || !strcmp(p->kname, r.kname))) {
 		p->last = r;
-		p->living |= !dead;
+		p->living |= living;
 		p->dead_found |= dead;
+		p->unsure |= !living && !dead;
 	}
 	/* of one device only its own records go; a record without sense has no other chance */
 	if (dead && p->remove_dead && (!p->kname || (good && !strcmp(p->kname, r.kname))))
@@ -127,28 +133,37 @@ static bool look_at(void *ctx, const char *name)
 	return true;
 }
 
-static void pass(struct pass *p, const char *root, const char *kname, bool remove_dead)
+static void pass_but(struct pass *p, const char *root, const char *kname, const char *but,
+		     bool remove_dead)
 {
 	memset(p, 0, sizeof(*p));
 	p->root = root;
 	p->kname = kname;
+	p->but = but;
 	p->remove_dead = remove_dead;
 	records_dir(root, p->dir);
 	sysfs_list(p->dir, "", look_at, p);
 }
 
+static void pass(struct pass *p, const char *root, const char *kname, bool remove_dead)
+{
+	pass_but(p, root, kname, NULL, remove_dead);
+}
+
 /* false: the flag still stands. */
 static bool put_back(const char *root, const struct record *r)
 {
+	char dir[SYSFS_PATH];
+	if (r->old || !sysfs_dir(root, r->kname, dir))
+		return true;
 	/* another disk by now has a flag of its own, but a loop device keeps it from file to file
 	 */
-	if (r->diskseq != diskseq_of(root, r->kname) && strncmp(r->kname, "loop", 4))
-		return true;
-	if (r->old)
-		return true;
+	uint64_t seq = diskseq_of(root, r->kname);
+	if (r->diskseq != seq && strncmp(r->kname, "loop", 4))
+		return seq;
 	int fd = open_device(root, r->kname);
 	if (fd < 0)
-		return errno == ENOENT || errno == ENXIO || errno == ENODEV;
+		return false; /* the kernel still has it: it may answer later */
 	bool ok = ro_set(fd, false);
 	close(fd);
 	return ok;
@@ -160,7 +175,7 @@ static void sweep_device(const char *root, const char *kname)
 	struct pass p;
 	pass(&p, root, kname, false);
 	/* what cannot be put back now is left for the next start */
-	if (p.dead_found && !p.living && !put_back(root, &p.last))
+	if (p.unsure || (p.dead_found && !p.living && !put_back(root, &p.last)))
 		return;
 	pass(&p, root, kname, true);
 }
@@ -207,7 +222,7 @@ bool ro_is_held(const char *root, const char *kname)
 		return false;
 	pass(&p, root, kname, false);
 	close(lock);
-	return p.living;
+	return p.living || p.unsure;
 }
 
 /* ---- holding ---- */
@@ -250,7 +265,7 @@ static bool hold_locked(const char *root, const char *kname, struct ro_hold *hol
 	r.old = p.living ? p.last.old : ro_get(fd);
 	snprintf(r.kname, sizeof(r.kname), "%s", kname);
 	snprintf(hold->kname, sizeof(hold->kname), "%s", kname);
-	bool ok = make_record(root, &r, hold);
+	bool ok = !p.unsure && make_record(root, &r, hold);
 	if (ok && !ro_set(fd, true)) {
 		drop_record(hold);
 		ok = false;
@@ -278,12 +293,13 @@ void ro_release(const char *root, struct ro_hold *hold)
 	if (hold->fd < 0)
 		return;
 	int lock = lock_records(root, true);
-	bool good = record_read(hold->fd, strrchr(hold->record, '/') + 1, &r);
-	close(hold->fd); /* and with it the lock: the record is a dead one */
+	const char *own = strrchr(hold->record, '/') + 1;
+	bool good = record_read(hold->fd, own, &r);
+	close(hold->fd); /* and with it the lock, unless a child that was forked still has it */
 	hold->fd = -1;
-	pass(&p, root, hold->kname, false);
+	pass_but(&p, root, hold->kname, own, false);
 	/* else the next start has it to put back */
-	if (good && (p.living || put_back(root, &r)))
+	if (good && (p.living || (!p.unsure && put_back(root, &r))))
 		unlink(hold->record);
 	if (lock >= 0)
 		close(lock);

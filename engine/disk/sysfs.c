@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/loop.h>
@@ -175,7 +176,9 @@ bool sysfs_of_node(const char *root, const char *path, char kname[SYSFS_KNAME])
 		return sysfs_of_devno(root, major(st.st_rdev), minor(st.st_rdev), kname);
 	if (!*root) /* a real machine has real nodes */
 		return false;
-	char *real = realpath(full, NULL), *real_dev = realpath(dev, NULL);
+	char *real = realpath(full, NULL);
+	int e = real ? 0 : errno; /* on its way it asks for links where there are none */
+	char *real_dev = realpath(dev, NULL);
 	size_t len = real_dev ? strlen(real_dev) : 0;
 	if (real && len && !strncmp(real, real_dev, len) && real[len] == '/') {
 		for (char *p = real + len + 1; (p = strchr(p, '/'));)
@@ -184,6 +187,7 @@ bool sysfs_of_node(const char *root, const char *path, char kname[SYSFS_KNAME])
 	}
 	free(real);
 	free(real_dev);
+	errno = e;
 	return ok;
 }
 

@@ -2,36 +2,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/disk/layout_int.h"
 #include "engine/util/bytes.h"
-#include "engine/util/rate.h"
+#include "engine/util/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <parted/parted.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /*
  * libparted keeps global state, aborts on some tables, opens devices for writing, runs commands and
  * asks its user whether to "fix" a disk. So it never sees a disk: it gets a sparse copy in memory
  * that holds the table areas, in a child that can do no harm and whose death is an answer too.
- *
- * The child of a threaded process calls malloc after fork(): glibc puts its allocator and stdio in
- * order for the child. Other locks (gettext's) could be held by a thread that does not exist there;
- * then the child hangs, and the time limit ends it.
  */
 
-#define CHILD_FD_IMAGE 3
-#define CHILD_FD_PIPE  4
-#define TIME_LIMIT_MS  20000
-#define MEMORY_LIMIT   (256 * SV_MIB)
+#define TIME_LIMIT_MS 20000
+#define MEMORY_LIMIT  (256 * SV_MIB)
 
 /* ---- child ---- */
 
@@ -46,49 +34,6 @@ static PedExceptionOption answer(PedException *ex)
 	if (ex->options & PED_EXCEPTION_CANCEL)
 		return PED_EXCEPTION_CANCEL;
 	return PED_EXCEPTION_UNHANDLED;
-}
-
-static void limit(__rlimit_resource_t what, rlim_t value)
-{
-	struct rlimit r = {value, value};
-	setrlimit(what, &r);
-}
-
-/* More memory than the process has now, which may be a lot, but only so much. */
-static void limit_memory(void)
-{
-	char text[64] = "";
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		_exit(1);
-	close(fd);
-	limit(RLIMIT_AS,
-	      (rlim_t)strtoull(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) + MEMORY_LIMIT);
-}
-
-static void child_setup(int image, int out)
-{
-	static char *const no_env[] = {NULL};
-	sigset_t none;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* first out of the way of the numbers they shall have */
-	image = fcntl(image, F_DUPFD, 10);
-	out = fcntl(out, F_DUPFD, 10);
-	int null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd < 3; fd++)
-		if (dup2(null, fd) < 0)
-			_exit(1);
-	if (dup2(image, CHILD_FD_IMAGE) < 0 || dup2(out, CHILD_FD_PIPE) < 0 ||
-	    close_range(CHILD_FD_PIPE + 1, ~0U, 0))
-		_exit(1);
-	environ = (char **)no_env;
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_CPU, TIME_LIMIT_MS / 1000);
-	limit_memory();
 }
 
 static void collect(PedDisk *disk, struct parted_view *view)
@@ -110,17 +55,24 @@ static void collect(PedDisk *disk, struct parted_view *view)
 	}
 }
 
-static void look(uint64_t size, uint32_t sector_size, struct parted_view *view)
+struct question {
+	uint64_t size;
+	uint32_t sector_size;
+};
+
+static void look(void *arg, void *answer_to)
 {
+	const struct question *q = arg;
+	struct parted_view *view = answer_to;
 	char path[32];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", CHILD_FD_IMAGE);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", SV_CHILD_IMAGE);
 	ped_exception_set_handler(answer);
 	PedDevice *dev = ped_device_get(path);
 	if (!dev)
 		_exit(1);
 	/* a file has 512 byte sectors in libparted's eyes */
-	dev->sector_size = dev->phys_sector_size = sector_size;
-	dev->length = (PedSector)(size / sector_size);
+	dev->sector_size = dev->phys_sector_size = q->sector_size;
+	dev->length = (PedSector)(q->size / q->sector_size);
 	PedDiskType *type = ped_disk_probe(dev);
 	if (!type)
 		return;
@@ -130,23 +82,6 @@ static void look(uint64_t size, uint32_t sector_size, struct parted_view *view)
 		collect(disk, view);
 	else
 		view->unreadable = true;
-}
-
-static void child(uint64_t size, uint32_t sector_size, int image, int out)
-{
-	child_setup(image, out);
-	struct parted_view *view = calloc(1, sizeof(*view));
-	if (!view)
-		_exit(1);
-	look(size, sector_size, view);
-	const uint8_t *p = (const uint8_t *)view;
-	for (size_t done = 0; done < sizeof(*view);) {
-		ssize_t n = write(CHILD_FD_PIPE, p + done, sizeof(*view) - done);
-		if (n <= 0)
-			_exit(1);
-		done += (size_t)n;
-	}
-	_exit(0);
 }
 
 /* ---- parent ---- */
@@ -180,51 +115,25 @@ static int make_image(uint64_t size, const struct layout_pieces *pieces, struct 
 	return rc;
 }
 
-/* true when the child sent a whole view in time */
-static bool receive(int fd, struct parted_view *view)
-{
-	uint8_t *p = (uint8_t *)view;
-	size_t done = 0;
-	uint64_t end = sv_now_ns() + TIME_LIMIT_MS * 1000000ULL;
-	while (done < sizeof(*view)) {
-		uint64_t now = sv_now_ns();
-		struct pollfd pfd = {.fd = fd, .events = POLLIN};
-		if (now >= end)
-			return false;
-		int n = poll(&pfd, 1, (int)((end - now) / 1000000) + 1);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n <= 0)
-			continue;
-		ssize_t got = read(fd, p + done, sizeof(*view) - done);
-		if (got == 0 || (got < 0 && errno != EINTR))
-			return false;
-		done += got > 0 ? (size_t)got : 0;
-	}
-	return view->n <= PARTED_MAX && memchr(view->table, 0, sizeof(view->table));
-}
-
 static int run_child(uint64_t size, uint32_t sector_size, int image, struct parted_view *view,
 		     struct sv_err *err)
 {
-	int fds[2];
-	if (pipe2(fds, O_CLOEXEC))
-		return sv_fail(err, SV_E_FAILED, errno, "", "cannot make a pipe");
-	pid_t pid = fork();
-	if (!pid)
-		child(size, sector_size, image, fds[1]);
-	int fork_errno = errno;
-	close(fds[1]);
-	if (pid > 0 && !receive(fds[0], view)) {
+	struct question q = {.size = size, .sector_size = sector_size};
+	const struct sv_child child = {
+		.image = image,
+		.memory = MEMORY_LIMIT,
+		.ms = TIME_LIMIT_MS,
+		.work = look,
+		.arg = &q,
+	};
+	bool answered = false;
+	int rc = sv_child_run(&child, view, sizeof(*view), &answered, err);
+	if (rc)
+		return rc;
+	if (!answered || view->n > PARTED_MAX || !memchr(view->table, 0, sizeof(view->table))) {
 		memset(view, 0, sizeof(*view));
 		view->died = true;
 	}
-	close(fds[0]);
-	if (pid < 0)
-		return sv_fail(err, SV_E_FAILED, fork_errno, "", "cannot start a process");
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
 	return 0;
 }
 

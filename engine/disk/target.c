@@ -145,22 +145,30 @@ static void real_path(const char *root, const struct disk *d, char *out, size_t 
 	snprintf(out, cap, "%s%s", root, d->path);
 }
 
-/* Is the descriptor that device, in the appearance we know? */
-static bool is_device(const char *root, int fd, const struct disk *d)
+static bool is_node(const char *root, const struct stat *st, const struct disk *d)
 {
 	char dir[SYSFS_PATH], text[32];
-	struct stat st;
 	unsigned int major_no, minor_no;
+	return S_ISBLK(st->st_mode) && sysfs_dir(root, d->kname, dir) &&
+	       sysfs_text(dir, "dev", text, sizeof(text)) &&
+	       sscanf(text, "%u:%u", &major_no, &minor_no) == 2 && major(st->st_rdev) == major_no &&
+	       minor(st->st_rdev) == minor_no;
+}
+
+/* Is the descriptor that device, in the appearance we know? One that does not answer has failed. */
+static int check_device(const char *root, int fd, const struct disk *d, struct sv_err *err)
+{
+	struct stat st;
 	uint64_t seq = 0, size = 0;
-	if (fd < 0 || fstat(fd, &st) || !S_ISBLK(st.st_mode) || !sysfs_dir(root, d->kname, dir) ||
-	    !sysfs_text(dir, "dev", text, sizeof(text)) ||
-	    sscanf(text, "%u:%u", &major_no, &minor_no) != 2 || major(st.st_rdev) != major_no ||
-	    minor(st.st_rdev) != minor_no)
-		return false;
-	if (ioctl(fd, BLKGETSIZE64, &size) || size != d->size)
-		return false;
+	bool answers = !fstat(fd, &st);
+	if (answers && !is_node(root, &st, d))
+		return refuse_changed(d, err);
+	if (!answers || ioctl(fd, BLKGETSIZE64, &size))
+		return sv_fail(err, SV_E_TARGET, errno, d->path, "cannot ask %s what it is",
+			       d->path);
 	/* older kernels (before 5.15) have no number */
-	return !d->diskseq || ioctl(fd, BLKGETDISKSEQ, &seq) || seq == d->diskseq;
+	bool same_seq = !d->diskseq || ioctl(fd, BLKGETDISKSEQ, &seq) || seq == d->diskseq;
+	return size == d->size && same_seq ? 0 : refuse_changed(d, err);
 }
 
 /* SHA-256 over the first and the last MiB. */
@@ -207,8 +215,8 @@ static int take_identity(const char *root, const struct disk *d, struct disk_ide
 		rc = blk_file_open(path, 0, 0, 0, &dev, err);
 	if (rc == SV_E_IO)
 		rc = sv_err_recode(err, SV_E_TARGET);
-	if (!rc && !is_device(root, blk_file_fd(dev), d))
-		rc = refuse_changed(d, err);
+	if (!rc)
+		rc = check_device(root, blk_file_fd(dev), d, err);
 	if (!rc)
 		rc = hash_ends(dev, identity->head_tail, err);
 	blk_close(dev);
@@ -329,9 +337,9 @@ static int check_opened(const char *root, struct blk_dev *dev, const struct disk
 			struct sv_err *err)
 {
 	uint8_t now[SV_SHA256_LEN];
-	if (!is_device(root, blk_file_fd(dev), &identity->disk))
-		return refuse_changed(&identity->disk, err);
-	int rc = hash_ends(dev, now, err);
+	int rc = check_device(root, blk_file_fd(dev), &identity->disk, err);
+	if (!rc)
+		rc = hash_ends(dev, now, err);
 	if (!rc && memcmp(now, identity->head_tail, sizeof(now)))
 		rc = sv_fail(err, SV_E_REFUSED, 0, identity->disk.path,
 			     "%s has other content than when it was chosen", identity->disk.path);

@@ -43,4 +43,5 @@ const struct fsmap_ops fsmap_ext_ops = {
 	.name = "ext",
 	.types = (const char *const[]){"ext2", "ext3", "ext4", "ext4dev", NULL},
 	.read = read_ext,
+	.files = ext_files_find,
 };

@@ -97,6 +97,7 @@ struct ext_fs {
 
 	uint8_t *gdt;	     /* one block of descriptors */
 	uint64_t gdt_cached; /* which, ~0 = none */
+	uint64_t gdt_copy;   /* the group whose copy of the descriptors is read: 0 */
 	struct ext_log log;  /* its tags only when dirty */
 };
 
@@ -106,12 +107,19 @@ struct ext_group {
 	uint32_t free_clusters;
 	bool block_uninit; /* the bitmap block holds nothing; only metadata is used */
 	uint32_t bitmap_csum;
+	uint32_t inodes; /* that were ever used, from the start of the table */
 };
 
 /* ---- ext_super.c ---- */
 
+#define EXT_SUPER_OFFSET 1024 /* of the superblock in the volume */
+
 /* Read and judge the superblock and the MMP block. Sets fs->dirty. */
 int ext_super_read(struct ext_fs *fs);
+
+/* Only how the filesystem is laid out, whatever its state, from the superblock (or a copy of it) at
+ * that byte of the volume. */
+int ext_super_layout(struct ext_fs *fs, uint64_t offset);
 
 /* Judge a copy, found in the journal, of the block that holds the superblock: one that would lay
  * the filesystem out anew, or make it larger than the volume, is whole. */
@@ -131,6 +139,13 @@ uint64_t ext_gdt_blocks_grown(const struct ext_fs *fs);
 
 /* Read a group's descriptor from its place on the volume. */
 int ext_group_load(struct ext_fs *fs, uint64_t group, struct ext_group *desc);
+
+/* How many blocks at the start of a group hold superblock and descriptors. */
+uint64_t ext_group_base(const struct ext_fs *fs, uint64_t group);
+
+/* A group's bitmap as it counts: with what a dirty filesystem's log (if it was scanned) adds.
+ * `buf`: two blocks, the first gets the bitmap. */
+int ext_group_bitmap(struct ext_fs *fs, uint64_t group, const struct ext_group *desc, uint8_t *buf);
 
 /* Judge a copy, found in the journal, of the i-th block of group descriptors: tables that are not
  * where the volume's own descriptors have them are whole. */
@@ -180,6 +195,17 @@ bool ext_log_has(const struct ext_fs *fs, uint64_t block);
 
 /* OR all copies of this block into `bitmap`; `copy` is a block of scratch memory. */
 int ext_log_merge(struct ext_fs *fs, uint64_t block, uint8_t *bitmap, uint8_t *copy);
+
+/* ---- ext_inode.c, also for whoever reads inodes by itself ---- */
+
+/* The seed of an inode's own checksums. */
+uint32_t ext_inode_seed(const struct ext_fs *fs, uint32_t inode, const uint8_t *raw);
+bool ext_inode_csum_ok(const struct ext_fs *fs, uint32_t seed, uint8_t *raw);
+/* Of a node of an extent tree outside of the inode; the node's header must have been checked. */
+bool ext_node_csum_ok(const struct ext_fs *fs, uint32_t seed, const uint8_t *node);
+
+/* ---- ext_files.c: who owns lost bytes (owners.h) ---- */
+int ext_files_find(struct fsmap_reader *r, struct owners *o);
 
 /* ---- ext_fc.c ---- */
 

@@ -17,14 +17,17 @@ enum {
 	GD_FREE_BLOCKS_LO = 0x0c,
 	GD_FLAGS = 0x12,
 	GD_BITMAP_CSUM_LO = 0x18,
+	GD_ITABLE_UNUSED_LO = 0x1c,
 	GD_CHECKSUM = 0x1e,
 	GD_BLOCK_BITMAP_HI = 0x20,
 	GD_INODE_BITMAP_HI = 0x24,
 	GD_INODE_TABLE_HI = 0x28,
 	GD_FREE_BLOCKS_HI = 0x2c,
+	GD_ITABLE_UNUSED_HI = 0x32,
 	GD_BITMAP_CSUM_HI = 0x38,
 
-	GD_BLOCK_UNINIT = 2, /* in flags */
+	GD_INODE_UNINIT = 1, /* in flags */
+	GD_BLOCK_UNINIT = 2,
 
 	SB_FREE_BLOCKS_LO = 0x0c,
 	SB_FREE_BLOCKS_HI = 0x158,
@@ -90,7 +93,7 @@ static uint64_t boot_blocks(const struct ext_fs *fs, uint64_t group)
 
 /* How many blocks at the start of a group hold superblock and descriptors: kernel
  * ext4_num_base_meta_blocks(). */
-static uint64_t base_blocks(const struct ext_fs *fs, uint64_t group)
+uint64_t ext_group_base(const struct ext_fs *fs, uint64_t group)
 {
 	uint64_t meta_group = group / fs->descs_per_block;
 	uint64_t n = has_super(fs, group) ? 1 + boot_blocks(fs, group) : 0;
@@ -150,6 +153,21 @@ static uint64_t join(const struct ext_fs *fs, const uint8_t *raw, size_t lo, siz
 	return fs->desc_size >= 64 ? v | (uint64_t)get_le32(raw + hi) << 32 : v;
 }
 
+/* Of a table that was never written to its end, only the start holds inodes; the counts are kept
+ * only where descriptors have checksums. */
+static uint32_t inodes_used(const struct ext_fs *fs, const uint8_t *raw)
+{
+	uint32_t unused = get_le16(raw + GD_ITABLE_UNUSED_LO);
+	if (!(fs->ro_compat & (EXT_RO_GDT_CSUM | EXT_RO_METADATA_CSUM)))
+		return fs->inodes_per_group;
+	if (get_le16(raw + GD_FLAGS) & GD_INODE_UNINIT)
+		return 0;
+	if (fs->desc_size >= 64)
+		unused |= (uint32_t)get_le16(raw + GD_ITABLE_UNUSED_HI) << 16;
+	return unused <= fs->inodes_per_group ? fs->inodes_per_group - unused
+					      : fs->inodes_per_group;
+}
+
 /* Take a descriptor apart; the checksum is for the caller. */
 static int parse(struct ext_fs *fs, uint64_t group, const uint8_t *raw, struct ext_group *desc)
 {
@@ -158,6 +176,7 @@ static int parse(struct ext_fs *fs, uint64_t group, const uint8_t *raw, struct e
 	desc->inode_table = join(fs, raw, GD_INODE_TABLE_LO, GD_INODE_TABLE_HI);
 	desc->free_clusters = get_le16(raw + GD_FREE_BLOCKS_LO);
 	desc->bitmap_csum = get_le16(raw + GD_BITMAP_CSUM_LO);
+	desc->inodes = inodes_used(fs, raw);
 	if (fs->desc_size >= 64) {
 		desc->free_clusters |= (uint32_t)get_le16(raw + GD_FREE_BLOCKS_HI) << 16;
 		desc->bitmap_csum |= (uint32_t)get_le16(raw + GD_BITMAP_CSUM_HI) << 16;
@@ -178,7 +197,8 @@ int ext_group_load(struct ext_fs *fs, uint64_t group, struct ext_group *desc)
 	uint64_t i = group / fs->descs_per_block;
 	if (fs->gdt_cached != i) {
 		fs->gdt_cached = ~0ull;
-		int ret = ext_read_block(fs, fs->gdt, ext_gdt_block(fs, i), "a group descriptor");
+		uint64_t block = ext_gdt_block(fs, i) + fs->gdt_copy * fs->blocks_per_group;
+		int ret = ext_read_block(fs, fs->gdt, block, "a group descriptor");
 		if (ret)
 			return ret;
 		fs->gdt_cached = i;
@@ -203,7 +223,7 @@ static int mark_tables(struct ext_fs *fs, const struct ext_group *desc)
 /* Superblock and descriptor copies at the start of a group. */
 static int mark_base(struct ext_fs *fs, uint64_t group)
 {
-	uint64_t n = SV_MIN(base_blocks(fs, group), ext_group_blocks(fs, group));
+	uint64_t n = SV_MIN(ext_group_base(fs, group), ext_group_blocks(fs, group));
 	return n ? ext_mark_used(fs, ext_group_first(fs, group), n) : 0;
 }
 
@@ -224,7 +244,7 @@ static void make_bitmap(const struct ext_fs *fs, uint64_t group, const struct ex
 			uint8_t *bitmap)
 {
 	memset(bitmap, 0, fs->block_size);
-	set_bits(fs, group, bitmap, ext_group_first(fs, group), base_blocks(fs, group));
+	set_bits(fs, group, bitmap, ext_group_first(fs, group), ext_group_base(fs, group));
 	set_bits(fs, group, bitmap, desc->block_bitmap, 1);
 	set_bits(fs, group, bitmap, desc->inode_bitmap, 1);
 	set_bits(fs, group, bitmap, desc->inode_table, fs->itable_blocks);
@@ -286,6 +306,14 @@ static int check_count(struct ext_fs *fs, uint64_t group, const struct ext_group
 			   "group %" PRIu64 " has %" PRIu64 " free clusters, not %" PRIu32
 			   " as it says",
 			   group, free_clusters, desc->free_clusters);
+}
+
+int ext_group_bitmap(struct ext_fs *fs, uint64_t group, const struct ext_group *desc, uint8_t *buf)
+{
+	int ret = load_bitmap(fs, group, desc, buf);
+	if (!ret && fs->dirty)
+		ret = ext_log_merge(fs, desc->block_bitmap, buf, buf + fs->block_size);
+	return ret;
 }
 
 /* `buf`: two blocks. */

@@ -127,14 +127,14 @@ static int check_node(struct walk *w, const uint8_t *node, size_t space, int dep
 	return 0;
 }
 
-static bool tail_ok(const struct walk *w, const uint8_t *node)
+bool ext_node_csum_ok(const struct ext_fs *fs, uint32_t seed, const uint8_t *node)
 {
-	if (!w->fs->csum)
+	if (!fs->csum)
 		return true;
 	size_t tail = (get_le16(node + 4) + 1u) * EH_LEN;
-	if (tail + 4 > w->fs->block_size)
+	if (tail + 4 > fs->block_size)
 		return false;
-	return sv_crc32c(w->csum_seed, node, tail) == get_le32(node + tail);
+	return sv_crc32c(seed, node, tail) == get_le32(node + tail);
 }
 
 static int walk_node(struct walk *w, const uint8_t *node, int depth);
@@ -150,7 +150,7 @@ static int walk_child(struct walk *w, const uint8_t *entry, int depth)
 	int ret = ext_read_block(w->fs, node, block, w->what);
 	if (!ret)
 		ret = check_node(w, node, w->fs->block_size, depth);
-	if (!ret && !tail_ok(w, node))
+	if (!ret && !ext_node_csum_ok(w->fs, w->csum_seed, node))
 		ret = damaged(w, "has a wrong checksum");
 	if (!ret)
 		ret = walk_node(w, node, depth);
@@ -207,28 +207,32 @@ static int walk_map(struct walk *w, const uint8_t *map)
 }
 
 /* Kernel ext4_inode_csum(): the whole inode with its checksum fields as zeros. */
-static bool inode_csum_ok(const struct walk *w, uint8_t *raw)
+bool ext_inode_csum_ok(const struct ext_fs *fs, uint32_t seed, uint8_t *raw)
 {
-	if (!w->fs->csum)
+	if (!fs->csum)
 		return true;
-	bool high = w->fs->inode_size > 128 && get_le16(raw + I_EXTRA_SIZE) >= 4;
+	bool high = fs->inode_size > 128 && get_le16(raw + I_EXTRA_SIZE) >= 4;
 	uint32_t said = get_le16(raw + I_CSUM_LO);
 	put_le16(raw + I_CSUM_LO, 0);
 	if (high) {
 		said |= (uint32_t)get_le16(raw + I_CSUM_HI) << 16;
 		put_le16(raw + I_CSUM_HI, 0);
 	}
-	uint32_t crc = sv_crc32c(w->csum_seed, raw, w->fs->inode_size);
+	uint32_t crc = sv_crc32c(seed, raw, fs->inode_size);
 	return said == (high ? crc : crc & 0xffff);
+}
+
+uint32_t ext_inode_seed(const struct ext_fs *fs, uint32_t inode, const uint8_t *raw)
+{
+	uint8_t le_inode[4];
+	put_le32(le_inode, inode);
+	return sv_crc32c(sv_crc32c(fs->seed, le_inode, 4), raw + I_GENERATION, 4);
 }
 
 static int walk_inode(struct walk *w, uint32_t inode, uint8_t *raw)
 {
-	uint8_t le_inode[4];
-	put_le32(le_inode, inode);
-	w->csum_seed = sv_crc32c(w->fs->seed, le_inode, 4);
-	w->csum_seed = sv_crc32c(w->csum_seed, raw + I_GENERATION, 4);
-	if (!inode_csum_ok(w, raw))
+	w->csum_seed = ext_inode_seed(w->fs, inode, raw);
+	if (!ext_inode_csum_ok(w->fs, w->csum_seed, raw))
 		return fsmap_whole(w->fs->r, "the inode of %s has a wrong checksum", w->what);
 	uint32_t flags = get_le32(raw + I_FLAGS);
 	if ((get_le16(raw + I_MODE) & 0xf000) != 0x8000 || flags & FLAG_INLINE)

@@ -10,7 +10,6 @@
 
 /* Offsets in the superblock: kernel fs/ext4/ext4.h, struct ext4_super_block. */
 enum {
-	SB_OFFSET = 1024, /* of the superblock in the volume */
 	SB_INODES = 0x00,
 	SB_BLOCKS_LO = 0x04,
 	SB_FIRST_DATA_BLOCK = 0x14,
@@ -233,13 +232,13 @@ static int check_mmp(struct ext_fs *fs)
 	return 0;
 }
 
-int ext_super_read(struct ext_fs *fs)
+int ext_super_layout(struct ext_fs *fs, uint64_t offset)
 {
 	static int (*const steps[])(struct ext_fs *) = {
-		read_features, check_checksum,	check_state,	  read_block_size, read_size,
-		read_groups,   read_inode_size, read_descriptors, check_mmp,
+		read_features, check_checksum,	read_block_size,  read_size,
+		read_groups,   read_inode_size, read_descriptors,
 	};
-	int ret = fsmap_read_meta(fs->r, fs->sb, sizeof(fs->sb), SB_OFFSET, "the superblock");
+	int ret = fsmap_read_meta(fs->r, fs->sb, sizeof(fs->sb), offset, "the superblock");
 	if (ret)
 		return ret;
 	if (sb16(fs, SB_MAGIC) != 0xef53)
@@ -247,6 +246,14 @@ int ext_super_read(struct ext_fs *fs)
 	for (size_t i = 0; !ret && i < SV_ARRAY(steps); i++)
 		ret = steps[i](fs);
 	return ret;
+}
+
+int ext_super_read(struct ext_fs *fs)
+{
+	int ret = ext_super_layout(fs, EXT_SUPER_OFFSET);
+	if (!ret)
+		ret = check_state(fs);
+	return ret ? ret : check_mmp(fs);
 }
 
 /* What must not change between the volume's superblock and a copy of it. */
@@ -274,7 +281,7 @@ static bool same_layout(const struct ext_fs *fs, const uint8_t *copy)
 
 int ext_super_check_copy(struct ext_fs *fs, const uint8_t *copy)
 {
-	copy += fs->block_size > SB_OFFSET ? SB_OFFSET : 0;
+	copy += fs->block_size > EXT_SUPER_OFFSET ? EXT_SUPER_OFFSET : 0;
 	if (get_le16(copy + SB_MAGIC) != 0xef53)
 		return 0; /* of a log that has been overwritten since */
 	uint64_t blocks = get_le32(copy + SB_BLOCKS_LO);

@@ -163,7 +163,7 @@ static int set_fat32(struct fat *fat, const uint8_t *boot)
 	if ((flags & FLAGS_ONE_FAT) && (flags & FLAGS_ACTIVE) >= fat->copies)
 		return fsmap_whole(fat->r, "its active FAT does not exist");
 	fat->dirty |= boot[BPB_STATE32] & STATE_DIRTY;
-	return check_backup(fat, boot);
+	return fat->alone ? 0 : check_backup(fat, boot);
 }
 
 /* All sums below stay under 2^60: 32-bit counts of sectors of at most 4096 bytes, four copies. */
@@ -203,10 +203,10 @@ static int set_geometry(struct fat *fat, const uint8_t *boot)
 	return 0;
 }
 
-static int read_boot(struct fat *fat)
+int fat_boot_read(struct fat *fat, uint64_t at)
 {
 	uint8_t boot[512];
-	int rc = fsmap_read_meta(fat->r, boot, sizeof(boot), 0, "the boot sector");
+	int rc = fsmap_read_meta(fat->r, boot, sizeof(boot), at, "the boot sector");
 	if (rc)
 		return rc;
 	fat->copies = boot[BPB_COPIES];
@@ -341,7 +341,7 @@ static void name_state(struct fat *fat)
 static int fat_read(struct fsmap_reader *r)
 {
 	struct fat fat = {.r = r};
-	int rc = read_boot(&fat);
+	int rc = fat_boot_read(&fat, 0);
 	if (!rc)
 		rc = read_tables(&fat);
 	if (!rc)
@@ -362,4 +362,5 @@ const struct fsmap_ops fsmap_fat_ops = {
 	.name = "fat",
 	.types = fat_types,
 	.read = fat_read,
+	.files = fat_files_find,
 };

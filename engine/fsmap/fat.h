@@ -24,6 +24,7 @@ struct fat {
 	uint64_t data_start;
 	uint32_t clusters;
 	uint8_t *used;
+	bool alone;   /* the boot sector is not compared with its copy */
 	bool dirty;   /* not unmounted, or an I/O error was noted */
 	bool differ;  /* the copies are not alike */
 	bool damaged; /* a few links lead nowhere or to free clusters */
@@ -50,6 +51,10 @@ static inline bool fat_is_used(const struct fat *fat, uint32_t cluster)
 	return fat->used[(cluster - 2) / 8] >> (cluster - 2) % 8 & 1;
 }
 
+/* Geometry from the boot sector (or a copy of it) at that byte of the volume. 0, FSMAP_IS_WHOLE,
+ * SV_E_NOMEM. */
+int fat_boot_read(struct fat *fat, uint64_t at);
+
 /* Entry `n` of a table whose first byte is `table` (for 12 bits, n even or counted from a pair). */
 uint32_t fat_entry(unsigned int bits, const uint8_t *table, uint32_t n);
 
@@ -67,5 +72,9 @@ int fat_tree_check(struct fat *fat);
  * Whole when a folder cannot be read or is not one. Memory: a bit per cluster and 4 MiB.
  */
 int fat_tree_walk(struct fat *fat);
+
+/* ---- fat_files.c: who owns lost bytes (owners.h) ---- */
+struct owners;
+int fat_files_find(struct fsmap_reader *r, struct owners *o);
 
 #endif

@@ -1,6 +1,6 @@
 /* fsmap.c - the core of the map readers: collect what is proven free, subtract every doubt */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine/fsmap/reader.h"
+#include "engine/fsmap/reader_priv.h"
 
 #include "engine/util/bytes.h"
 
@@ -19,15 +19,6 @@
  */
 #define LIST_MAX ((size_t)1 << 21)
 
-struct fsmap_reader {
-	struct blk_dev *vol;
-	struct fsmap *map;
-	struct sv_extents free; /* proven free */
-	struct sv_extents used; /* used whatever is in `free` */
-	struct sv_extents meta; /* read by fsmap_read_meta(): must turn out used */
-	bool whole;
-};
-
 uint64_t fsmap_size(const struct fsmap_reader *r)
 {
 	return r->map->size;
@@ -41,6 +32,18 @@ uint32_t fsmap_sector_size(const struct fsmap_reader *r)
 const char *fsmap_type(const struct fsmap_reader *r)
 {
 	return r->map->fs;
+}
+
+struct unlock *fsmap_unlock(const struct fsmap_reader *r)
+{
+	return r->around.unlock;
+}
+
+void fsmap_name_volume(const struct fsmap_reader *r, const char *title, char *text, size_t len)
+{
+	const struct fsmap *map = r->map;
+	snprintf(text, len, "%s volume %s%s%.60s%s on %.80s", title, map->uuid,
+		 *map->label ? " (" : "", map->label, *map->label ? ")" : "", r->vol->name);
 }
 
 void fsmap_set_block_size(struct fsmap_reader *r, uint32_t block_size)
@@ -68,7 +71,7 @@ int fsmap_whole(struct fsmap_reader *r, const char *fmt, ...)
 
 void fsmap_union(struct fsmap_reader *r, const char *fmt, ...)
 {
-	if (r->whole)
+	if (r->whole || r->map->state == FSMAP_UNION)
 		return;
 	va_list ap;
 	va_start(ap, fmt);
@@ -77,8 +80,7 @@ void fsmap_union(struct fsmap_reader *r, const char *fmt, ...)
 	r->map->state = FSMAP_UNION;
 }
 
-/* digest = H(digest before, offset, length, H(bytes)): covers every read and their order. */
-static void digest_add(struct fsmap *map, const void *buf, size_t len, uint64_t off)
+void fsmap_digest_add(struct fsmap *map, const void *buf, size_t len, uint64_t off)
 {
 	uint8_t link[48];
 	struct sv_digest content = sv_xxh3_128(buf, len, 0);
@@ -89,7 +91,9 @@ static void digest_add(struct fsmap *map, const void *buf, size_t len, uint64_t 
 	map->meta_digest = sv_xxh3_128(link, sizeof(link), 0);
 }
 
-int fsmap_read_hint(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what)
+/* Without a doubt where the medium fails: *ok tells. */
+static int read_bytes(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what,
+		      bool *ok)
 {
 	struct sv_err err = {0};
 	if (!sv_range_ok(off, len, r->map->size))
@@ -97,23 +101,43 @@ int fsmap_read_hint(struct fsmap_reader *r, void *buf, size_t len, uint64_t off,
 	int rc = blk_pread(r->vol, buf, len, off, &err);
 	if (rc == SV_E_NOMEM)
 		return rc;
-	if (rc)
-		return fsmap_whole(r, "%s at %" PRIu64 " cannot be read", what, off);
-	digest_add(r->map, buf, len, off);
+	*ok = rc == 0;
+	if (*ok)
+		fsmap_digest_add(r->map, buf, len, off);
 	return 0;
 }
 
-int fsmap_read_meta(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what)
+int fsmap_read_hint(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what)
 {
-	int rc = fsmap_read_hint(r, buf, len, off, what);
-	if (rc)
-		return rc;
+	bool ok = false;
+	int rc = read_bytes(r, buf, len, off, what, &ok);
+	if (!rc && !ok)
+		return fsmap_whole(r, "%s at %" PRIu64 " cannot be read", what, off);
+	return rc;
+}
+
+/* To be found used at the end. */
+static int note_meta(struct fsmap_reader *r, size_t len, uint64_t off)
+{
 	if (r->meta.n >= LIST_MAX) {
 		sv_extents_normalise(&r->meta);
 		if (r->meta.n >= LIST_MAX / 2)
 			return fsmap_whole(r, "its metadata lies in too many places");
 	}
 	return sv_extents_add(&r->meta, off, len);
+}
+
+int fsmap_read_meta(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what)
+{
+	int rc = fsmap_read_hint(r, buf, len, off, what);
+	return rc ? rc : note_meta(r, len, off);
+}
+
+int fsmap_read_copy(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what,
+		    bool *ok)
+{
+	int rc = read_bytes(r, buf, len, off, what, ok);
+	return rc ? rc : note_meta(r, len, off);
 }
 
 /* Keep at most LIST_MAX / 2 free ranges: the longest. */
@@ -263,15 +287,31 @@ static int finish(struct fsmap_reader *r, int rc)
 }
 
 static int run_reader(struct blk_dev *vol, const struct fsmap_ops *ops, struct fsmap *map,
-		      const char *whole)
+		      const char *whole, const struct fsmap_around *around)
 {
-	struct fsmap_reader r = {.vol = vol, .map = map};
+	struct fsmap_reader r = {.vol = vol, .map = map, .around = *around};
 	int rc = ops ? ops->read(&r) : fsmap_whole(&r, "%s", whole);
 	rc = finish(&r, rc);
 	sv_extents_clear(&r.free);
 	sv_extents_clear(&r.used);
 	sv_extents_clear(&r.meta);
 	return rc;
+}
+
+int fsmap_search(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+		 struct owners *o, char *reason, size_t reason_len)
+{
+	struct fsmap map = {.size = vol->size};
+	struct fsmap_reader r = {.vol = vol, .map = &map};
+	snprintf(map.fs, sizeof(map.fs), "%s", type);
+	int rc = ops->files(&r, o);
+	if (rc == FSMAP_IS_WHOLE)
+		snprintf(reason, reason_len, "%s",
+			 *map.reason ? map.reason : "what would tell cannot be read");
+	sv_extents_clear(&r.free);
+	sv_extents_clear(&r.used);
+	sv_extents_clear(&r.meta);
+	return SV_MIN(rc, 0);
 }
 
 static struct fsmap *map_create(struct blk_dev *vol)
@@ -284,9 +324,10 @@ static struct fsmap *map_create(struct blk_dev *vol)
 
 /* Run the reader (or, without one, take the volume whole) and hand the map out. */
 static int complete(struct blk_dev *vol, const struct fsmap_ops *ops, struct fsmap *map,
-		    const char *whole, struct fsmap **map_ret, struct sv_err *err)
+		    const char *whole, const struct fsmap_around *around, struct fsmap **map_ret,
+		    struct sv_err *err)
 {
-	if (run_reader(vol, ops, map, whole)) {
+	if (run_reader(vol, ops, map, whole, around)) {
 		fsmap_destroy(map);
 		return sv_fail_nomem(err);
 	}
@@ -301,7 +342,7 @@ int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *
 	if (!map)
 		return sv_fail_nomem(err);
 	snprintf(map->fs, sizeof(map->fs), "%s", type);
-	return complete(vol, ops, map, "", map_ret, err);
+	return complete(vol, ops, map, "", &(struct fsmap_around){0}, map_ret, err);
 }
 
 /* Which reader; NULL and a reason when the volume must be taken whole. */
@@ -320,7 +361,8 @@ static const struct fsmap_ops *choose(const struct fsmap_probe *probe, int probe
 	return ops;
 }
 
-int fsmap_read(struct blk_dev *vol, struct fsmap **map_ret, struct sv_err *err)
+int fsmap_read_at(struct blk_dev *vol, const struct fsmap_around *around, struct fsmap **map_ret,
+		  struct sv_err *err)
 {
 	struct fsmap_probe probe = {0};
 	char why[120] = "";
@@ -334,7 +376,13 @@ int fsmap_read(struct blk_dev *vol, struct fsmap **map_ret, struct sv_err *err)
 	snprintf(map->fs, sizeof(map->fs), "%s", probe.type);
 	snprintf(map->label, sizeof(map->label), "%s", probe.label);
 	snprintf(map->uuid, sizeof(map->uuid), "%s", probe.uuid);
-	return complete(vol, ops, map, why, map_ret, err);
+	return complete(vol, ops, map, why, around, map_ret, err);
+}
+
+int fsmap_read(struct blk_dev *vol, struct unlock *unlock, struct fsmap **map_ret,
+	       struct sv_err *err)
+{
+	return fsmap_read_at(vol, &(struct fsmap_around){.unlock = unlock}, map_ret, err);
 }
 
 void fsmap_destroy(struct fsmap *map)

@@ -3,6 +3,7 @@
 #ifndef SV_FSMAP_FSMAP_H
 #define SV_FSMAP_FSMAP_H
 
+#include "engine/fsmap/unlock.h"
 #include "engine/io/blk.h"
 #include "engine/util/err.h"
 #include "engine/util/extent.h"
@@ -15,7 +16,7 @@
 enum fsmap_state {
 	FSMAP_EXACT, /* clean; the map is the filesystem's own */
 	FSMAP_UNION, /* not shut down cleanly, but everything the journal or its like may still need
-			is in the map */
+			is in the map; or a part of it is read whole: `reason` says which */
 	FSMAP_WHOLE, /* nothing is free; `reason` says why */
 };
 
@@ -27,6 +28,8 @@ struct fsmap {
 			when unknown */
 	char label[256];     /* UTF-8, "" when none */
 	char uuid[64];	     /* "" when none */
+	char inside[160];    /* an encrypted volume that was opened, and what is in it, for people:
+				"LUKS2, unlocked: ext4 inside"; "" when there is none */
 	char reason[240];    /* why whole or union, a plain sentence fragment; "" when exact */
 	uint32_t block_size; /* allocation unit in bytes, 0 when unknown */
 	uint64_t size;	     /* of the volume */
@@ -56,9 +59,11 @@ int fsmap_probe(struct blk_dev *vol, struct fsmap_probe *probe, struct sv_err *e
 /*
  * Probe and map a volume. Never fails for what is on the disk: damage, unknown features and
  * unreadable metadata give FSMAP_WHOLE with the reason. Errors: SV_E_NOMEM only. *map_ret is
- * released with fsmap_destroy(). `vol` is only read.
+ * released with fsmap_destroy(). `vol` is only read. Encrypted volumes are opened with the keys of
+ * `unlock` (NULL: they stay locked); what went wrong with that, unlock_result() tells.
  */
-int fsmap_read(struct blk_dev *vol, struct fsmap **map_ret, struct sv_err *err);
+int fsmap_read(struct blk_dev *vol, struct unlock *unlock, struct fsmap **map_ret,
+	       struct sv_err *err);
 void fsmap_destroy(struct fsmap *map);
 
 /* "exact", "union", "whole". */

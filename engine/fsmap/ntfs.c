@@ -81,7 +81,7 @@ static int ntfs_read(struct fsmap_reader *r)
 		.mft_bitmap.what = "the bitmap of $MFT",
 		.bitmap.what = "$Bitmap",
 	};
-	int rc = ntfs_boot_read(&v);
+	int rc = ntfs_boot_read(&v, 0);
 	if (!rc)
 		rc = ntfs_mft_load(&v);
 	if (!rc)
@@ -100,4 +100,5 @@ const struct fsmap_ops fsmap_ntfs_ops = {
 	.name = "ntfs",
 	.types = ntfs_types,
 	.read = ntfs_read,
+	.files = ntfs_files_find,
 };

@@ -79,6 +79,7 @@ struct ntfs_vol {
 	uint64_t clusters; /* whole clusters of the volume */
 	uint64_t mft_lcn, mirror_lcn;
 	uint8_t *record0;  /* of the $MFT or its mirror, fixups undone */
+	bool partly;	   /* what cannot be read of a log that was emptied does not matter */
 	bool mirrored;	   /* record0 came from $MFTMirr, the original is damaged */
 	uint64_t hiberfil; /* record number, 0 while none was met */
 	bool hibernated;
@@ -97,13 +98,14 @@ struct ntfs_attr {
 	size_t value_len;	     /* bytes at `value` */
 	uint64_t lowest, end;	     /* VCNs [lowest, end) are in this run list */
 	uint64_t alloc, size, valid; /* bytes; only where lowest is 0 */
+	uint8_t unit_shift;	     /* log2 of the clusters of a compression unit; 0 = none */
 };
 
 /* Note why the map cannot be believed; the first reason stands. Returns FSMAP_IS_WHOLE. */
 int ntfs_doubt(struct ntfs_vol *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* ntfs_boot.c: sizes and places from the boot sector. */
-int ntfs_boot_read(struct ntfs_vol *v);
+/* ntfs_boot.c: sizes and places from the boot sector (or its copy) at that byte of the volume. */
+int ntfs_boot_read(struct ntfs_vol *v, uint64_t at);
 
 /* ---- ntfs_record.c: FILE records in memory ---- */
 
@@ -112,6 +114,7 @@ bool ntfs_fixup(uint8_t *buf, size_t len);
 /* true when a record of `len` bytes is whole; undoes its fixups. */
 bool ntfs_record_open(uint8_t *rec, uint32_t len);
 bool ntfs_record_in_use(const uint8_t *rec);
+bool ntfs_record_is_folder(const uint8_t *rec);
 /* The record this one extends; 0 when it is a base record. */
 uint64_t ntfs_record_base(const uint8_t *rec);
 /* Walk the attributes: *pos 0 to start. 1 = *a is the next, 0 = no more, -1 = damaged. */
@@ -137,6 +140,10 @@ uint64_t ntfs_stream_mapped(const struct ntfs_vol *v, const struct ntfs_stream *
 /* Read [off, off + len), which must be mapped; as metadata, or as a hint. */
 int ntfs_stream_read(struct ntfs_vol *v, struct ntfs_stream *s, void *buf, size_t len, uint64_t off,
 		     bool hint);
+/* The byte of the volume at which byte `off` of the stream lies; *len: how many lie there in one
+ * piece. off must be mapped, and the stream not resident. */
+uint64_t ntfs_stream_place(const struct ntfs_vol *v, const struct ntfs_stream *s, uint64_t off,
+			   uint64_t *len);
 /* Bring the piece that holds byte `off` (inside the stream) into the window. */
 int ntfs_window_seek(struct ntfs_vol *v, struct ntfs_window *w, uint64_t off);
 
@@ -162,5 +169,11 @@ int ntfs_hiberfil_check(struct ntfs_vol *v);
  * looking for hiberfil.sys only.
  */
 int ntfs_walk(struct ntfs_vol *v);
+/* Look whether this name (a $FILE_NAME) of record `owner` is hiberfil.sys. */
+void ntfs_note_name(struct ntfs_vol *v, uint64_t owner, const struct ntfs_attr *a);
+
+/* ---- ntfs_files.c: who owns lost bytes (owners.h) ---- */
+struct owners;
+int ntfs_files_find(struct fsmap_reader *r, struct owners *o);
 
 #endif

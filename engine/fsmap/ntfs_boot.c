@@ -54,10 +54,10 @@ static int take_geometry(struct ntfs_vol *v, const uint8_t *boot)
 	return 0;
 }
 
-int ntfs_boot_read(struct ntfs_vol *v)
+int ntfs_boot_read(struct ntfs_vol *v, uint64_t at)
 {
 	uint8_t boot[NTFS_BLOCK];
-	int rc = fsmap_read_meta(v->r, boot, sizeof(boot), 0, "the boot sector");
+	int rc = fsmap_read_meta(v->r, boot, sizeof(boot), at, "the boot sector");
 	if (rc)
 		return rc;
 	if (memcmp(boot + BOOT_OEM, "NTFS    ", 8) != 0)

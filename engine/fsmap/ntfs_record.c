@@ -16,6 +16,7 @@
 #define REC_BASE      0x20
 #define REC_HEADER    0x28 /* the fields every version has */
 #define REC_IN_USE    1
+#define REC_FOLDER    2
 #define REF_NUMBER(x) ((x)&0xffffffffffffULL)
 
 /* kernel fs/ntfs3/ntfs.h, struct ATTRIB */
@@ -29,6 +30,7 @@
 #define ATTR_LOWEST_VCN	  0x10
 #define ATTR_HIGHEST_VCN  0x18
 #define ATTR_RUNS_OFF	  0x20
+#define ATTR_UNIT	  0x22
 #define ATTR_ALLOC	  0x28
 #define ATTR_SIZE	  0x30
 #define ATTR_VALID	  0x38
@@ -65,6 +67,11 @@ bool ntfs_record_in_use(const uint8_t *rec)
 	return get_le16(rec + REC_FLAGS) & REC_IN_USE;
 }
 
+bool ntfs_record_is_folder(const uint8_t *rec)
+{
+	return get_le16(rec + REC_FLAGS) & REC_FOLDER;
+}
+
 uint64_t ntfs_record_base(const uint8_t *rec)
 {
 	return REF_NUMBER(get_le64(rec + REC_BASE));
@@ -76,6 +83,7 @@ static bool take_resident(const uint8_t *p, uint32_t len, struct ntfs_attr *a)
 	a->value = p + off;
 	a->value_len = size;
 	a->lowest = a->end = 0;
+	a->unit_shift = 0;
 	a->alloc = a->size = a->valid = size;
 	return sv_range_ok(off, size, len);
 }
@@ -87,6 +95,7 @@ static bool take_non_resident(const uint8_t *p, uint32_t len, struct ntfs_attr *
 		return false;
 	a->value = p + off;
 	a->value_len = len - off;
+	a->unit_shift = p[ATTR_UNIT] <= 16 ? p[ATTR_UNIT] : 0;
 	a->lowest = get_le64(p + ATTR_LOWEST_VCN);
 	a->end = get_le64(p + ATTR_HIGHEST_VCN) + 1; /* the highest VCN of nothing is -1 */
 	a->alloc = get_le64(p + ATTR_ALLOC);

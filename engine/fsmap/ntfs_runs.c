@@ -141,12 +141,20 @@ static size_t find_run(const struct ntfs_stream *s, uint64_t vcn)
 	return low;
 }
 
+uint64_t ntfs_stream_place(const struct ntfs_vol *v, const struct ntfs_stream *s, uint64_t off,
+			   uint64_t *len)
+{
+	const struct ntfs_run *run = &s->runs[find_run(s, off / v->cluster)];
+	uint64_t skip = off - run->vcn * v->cluster;
+	*len = run->len * v->cluster - skip;
+	return run->lcn * v->cluster + skip;
+}
+
 static int read_run(struct ntfs_vol *v, struct ntfs_stream *s, uint8_t *buf, size_t *len,
 		    uint64_t off, bool hint)
 {
-	const struct ntfs_run *run = &s->runs[find_run(s, off / v->cluster)];
-	uint64_t skip = off - run->vcn * v->cluster, at = run->lcn * v->cluster + skip;
-	*len = (size_t)SV_MIN((uint64_t)*len, run->len * v->cluster - skip);
+	uint64_t left, at = ntfs_stream_place(v, s, off, &left);
+	*len = (size_t)SV_MIN((uint64_t)*len, left);
 	return hint ? fsmap_read_hint(v->r, buf, *len, at, s->what)
 		    : fsmap_read_meta(v->r, buf, *len, at, s->what);
 }

@@ -100,7 +100,7 @@ static bool is_bad_list(uint64_t owner, const struct ntfs_attr *a)
 	       ntfs_name_is(a->name, a->name_len, "$Bad");
 }
 
-static void note_name(struct ntfs_vol *v, uint64_t owner, const struct ntfs_attr *a)
+void ntfs_note_name(struct ntfs_vol *v, uint64_t owner, const struct ntfs_attr *a)
 {
 	if (!a->resident || a->value_len < FILE_NAME_TEXT ||
 	    REF_NUMBER(get_le64(a->value)) != NTFS_REC_ROOT)
@@ -124,7 +124,7 @@ static int walk_attrs(struct walker *w, uint64_t number, const uint8_t *rec)
 	int more, rc = 0;
 	while ((more = ntfs_attr_next(rec, v->record, &pos, &a)) == 1 && rc >= 0) {
 		if (a.type == NTFS_AT_FILE_NAME)
-			note_name(v, owner, &a);
+			ntfs_note_name(v, owner, &a);
 		if (!a.resident && !is_bad_list(owner, &a) && !v->doubt[0])
 			rc = walk_runs(w, number, &a);
 	}

@@ -7,6 +7,8 @@
 #include "engine/fsmap/fsmap.h"
 
 struct fsmap_reader; /* one reading of one volume; made by fsmap_read() */
+struct owners;
+struct fsmap_files;
 
 /* A reader returns 0 (map stands), FSMAP_IS_WHOLE (after fsmap_whole()), or SV_E_NOMEM. */
 #define FSMAP_IS_WHOLE 1
@@ -17,16 +19,30 @@ struct fsmap_ops {
 	const char *name;
 	const char *const *types; /* NULL-terminated libblkid type names */
 	int (*read)(struct fsmap_reader *r);
+	/* Who owns the lost bytes (owners.h)? Whole: nothing can be told. NULL: not looked for. */
+	int (*files)(struct fsmap_reader *r, struct owners *o);
 };
 
 extern const struct fsmap_ops fsmap_ext_ops, fsmap_ntfs_ops, fsmap_fat_ops, fsmap_swap_ops;
+extern const struct fsmap_ops fsmap_exfat_ops, fsmap_xfs_ops, fsmap_f2fs_ops;
+extern const struct fsmap_ops fsmap_btrfs_ops, fsmap_lvm_ops, fsmap_luks_ops;
 
 /* fsmap_read() without the probe: this reader, under this type name. For tests and fuzzers. */
 int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 		  struct fsmap **map_ret, struct sv_err *err);
 
+/* Run ops->files() on a volume whose lost bytes cannot be read. 0, also when it is whole: then
+ * `reason` says why. SV_E_NOMEM. */
+int fsmap_search(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+		 struct owners *o, char *reason, size_t reason_len);
+/* fsmap_files_read() without the probe. For tests and fuzzers. */
+int fsmap_files_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+			const struct sv_extents *lost, struct fsmap_files **files_ret);
+
 /* The reader for a libblkid type name, NULL when there is none. */
 const struct fsmap_ops *fsmap_ops_find(const char *type);
+/* All readers, in order; NULL after the last. */
+const struct fsmap_ops *fsmap_ops_at(size_t i);
 
 /* The volume's size in bytes, sector size, and libblkid's type name. */
 uint64_t fsmap_size(const struct fsmap_reader *r);
@@ -39,6 +55,11 @@ const char *fsmap_type(const struct fsmap_reader *r);
  * the reason and returns FSMAP_IS_WHOLE. SV_E_NOMEM.
  */
 int fsmap_read_meta(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what);
+
+/* The same for one of several copies of the same metadata: an unreadable one is no doubt yet, *ok
+ * says so. The range must be in the map either way. */
+int fsmap_read_copy(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what,
+		    bool *ok);
 
 /* The same for bytes that need not be used afterwards (a bitmap's copy in a log, a file's head):
  * only digest, no self-check. */
@@ -56,11 +77,34 @@ int fsmap_mark_used(struct fsmap_reader *r, uint64_t off, uint64_t len);
 int fsmap_mark_bitmap(struct fsmap_reader *r, const uint8_t *bitmap, uint64_t first_bit,
 		      uint64_t bits, uint64_t base, uint64_t unit);
 
+/*
+ * Another volume inside of this one, made of pieces of it one after the other, is probed and
+ * mapped, and what that map has for free is marked free here. Whatever is in doubt about it stays
+ * used and makes the outer map a union, with a reason that has `name` in it; a suspended system in
+ * it makes the outer volume whole. At most FSMAP_DEPTH volumes stand in each other. 0,
+ * FSMAP_IS_WHOLE or SV_E_NOMEM.
+ */
+#define FSMAP_DEPTH 5
+int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_piece *pieces,
+		     size_t n);
+
+/*
+ * The same for one piece that has to be decrypted. The map then tells what is inside, `title`
+ * ("LUKS2") in front; where that is read whole, so is all of this.
+ */
+int fsmap_read_decrypted(struct fsmap_reader *r, const char *title, const struct blk_piece *piece,
+			 const struct blk_crypt_params *crypt);
+
+/* The keys that there are; NULL: none. */
+struct unlock *fsmap_unlock(const struct fsmap_reader *r);
+/* The volume in words, for whoever is asked for its passphrase: `title` is its kind. */
+void fsmap_name_volume(const struct fsmap_reader *r, const char *title, char *text, size_t len);
+
 /* Doubt: the volume is read whole, for this reason. Returns FSMAP_IS_WHOLE. The first reason
  * stands. */
 int fsmap_whole(struct fsmap_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The map is a union because of ... (call at most once). */
+/* The map is a union because of ...; the first reason stands. */
 void fsmap_union(struct fsmap_reader *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

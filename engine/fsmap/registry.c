@@ -7,10 +7,8 @@
 #include <string.h>
 
 static const struct fsmap_ops *const registry[] = {
-	&fsmap_ext_ops,
-	&fsmap_ntfs_ops,
-	&fsmap_fat_ops,
-	&fsmap_swap_ops,
+	&fsmap_ext_ops, &fsmap_ntfs_ops, &fsmap_fat_ops,   &fsmap_swap_ops, &fsmap_btrfs_ops,
+	&fsmap_lvm_ops, &fsmap_luks_ops, &fsmap_exfat_ops, &fsmap_xfs_ops,  &fsmap_f2fs_ops,
 };
 
 static bool has_type(const struct fsmap_ops *ops, const char *type)
@@ -27,4 +25,9 @@ const struct fsmap_ops *fsmap_ops_find(const char *type)
 		if (has_type(registry[i], type))
 			return registry[i];
 	return NULL;
+}
+
+const struct fsmap_ops *fsmap_ops_at(size_t i)
+{
+	return i < SV_ARRAY(registry) ? registry[i] : NULL;
 }

@@ -1,0 +1,162 @@
+/* inner.c - volumes that stand inside of others: mapped by the same readers, told as places of the
+ * outer one */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/fsmap/reader_priv.h"
+
+#include "engine/util/bytes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A volume that stands inside of the reader's. */
+struct inside {
+	const char *name;
+	const struct blk_piece *pieces; /* where its bytes are in the outer one, in order */
+	size_t n;
+	uint32_t unit; /* it is in use in units of so many bytes, whatever its own map says */
+	struct fsmap *map;
+	struct sv_digest digest; /* of its metadata */
+};
+
+/* Bytes [start, start + len) of a volume made of pieces are free. */
+static int free_pieces(struct fsmap_reader *r, const struct blk_piece *pieces, size_t n,
+		       uint64_t start, uint64_t len)
+{
+	uint64_t at = 0;
+	int rc = 0;
+	for (size_t i = 0; !rc && i < n && at < start + len; at += pieces[i++].len) {
+		uint64_t low = SV_MAX(start, at), high = SV_MIN(start + len, at + pieces[i].len);
+		if (low < high)
+			rc = fsmap_mark_free(r, pieces[i].start + (low - at), high - low);
+	}
+	return rc;
+}
+
+/* A unit of which a part is in use is in use. */
+static int free_units(struct fsmap_reader *r, const struct inside *in, const struct sv_extent *e)
+{
+	uint64_t start = (e->start + in->unit - 1) / in->unit * in->unit;
+	uint64_t end = (e->start + e->len) / in->unit * in->unit;
+	return start < end ? free_pieces(r, in->pieces, in->n, start, end - start) : 0;
+}
+
+/* What was opened in there is worth telling, wherever it stands. */
+static void tell_inside(struct fsmap_reader *r, const struct inside *in)
+{
+	char *text = r->map->inside;
+	size_t len = strlen(text), room = sizeof(r->map->inside) - len;
+	if (*in->map->inside)
+		snprintf(text + len, room, "%s%s: %s", len ? "; " : "", in->name, in->map->inside);
+}
+
+/* Take over what the map of an inner volume says. */
+static int take_inner(struct fsmap_reader *r, const struct inside *in)
+{
+	const struct fsmap *inner = in->map;
+	struct sv_extents unused = {0};
+	fsmap_digest_add(r->map, in->digest.b, sizeof(in->digest.b), in->pieces[0].start);
+	tell_inside(r, in);
+	if (inner->hibernated) {
+		r->map->hibernated = true;
+		return fsmap_whole(r, "%s: %s", in->name, inner->reason);
+	}
+	if (inner->state == FSMAP_WHOLE)
+		fsmap_union(r, "%s is read whole: %s", in->name, inner->reason);
+	else if (inner->state == FSMAP_UNION)
+		fsmap_union(r, "%s: %s", in->name, inner->reason);
+	int rc = sv_extents_invert(&unused, &inner->used, inner->size);
+	for (size_t i = 0; !rc && i < unused.n; i++)
+		rc = free_units(r, in, &unused.v[i]);
+	sv_extents_clear(&unused);
+	return rc;
+}
+
+static bool too_deep(struct fsmap_reader *r, const char *name)
+{
+	if (r->around.depth + 1 < FSMAP_DEPTH)
+		return false;
+	fsmap_union(r, "%s is read whole: too many volumes stand in each other", name);
+	return true;
+}
+
+static int map_inner(struct fsmap_reader *r, struct blk_dev *dev, struct fsmap **map_ret)
+{
+	struct fsmap_around around = r->around;
+	around.depth++;
+	return fsmap_read_at(dev, &around, map_ret, NULL);
+}
+
+int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_piece *pieces,
+		     size_t n)
+{
+	struct blk_dev *dev = NULL;
+	struct inside in = {.name = name, .pieces = pieces, .n = n, .unit = 1};
+	if (too_deep(r, name))
+		return 0;
+	int rc = blk_pieces_create(r->vol, pieces, n, name, &dev, NULL);
+	if (!rc)
+		rc = map_inner(r, dev, &in.map);
+	if (!rc) {
+		in.digest = in.map->meta_digest;
+		rc = take_inner(r, &in);
+	} else if (rc != SV_E_NOMEM) {
+		rc = fsmap_whole(r, "%s lies outside of its volume", name);
+	}
+	fsmap_destroy(in.map);
+	blk_close(dev);
+	return rc;
+}
+
+/* The digest goes into images, and must tell nothing about what was decrypted. */
+static int seal_digest(const struct blk_crypt_params *crypt, struct inside *in)
+{
+	uint8_t sum[SV_SHA256_LEN];
+	struct sv_sha256 *sha = sv_sha256_create();
+	if (!sha)
+		return SV_E_NOMEM;
+	sv_sha256_update(sha, crypt->key, crypt->key_len);
+	sv_sha256_update(sha, in->map->meta_digest.b, sizeof(in->map->meta_digest.b));
+	sv_sha256_finish(sha, sum);
+	sv_sha256_destroy(sha);
+	memcpy(in->digest.b, sum, sizeof(in->digest.b));
+	return 0;
+}
+
+static int take_decrypted(struct fsmap_reader *r, const char *title, struct inside *in)
+{
+	char name[64];
+	const char *fs = in->map->fs;
+	if (!strcmp(fs, "LVM2_member"))
+		fs = "LVM";
+	snprintf(name, sizeof(name), "the %s inside", *fs ? fs : "volume");
+	in->name = name;
+	snprintf(r->map->inside, sizeof(r->map->inside), "%s, unlocked: %s inside", title,
+		 *fs ? fs : "nothing known");
+	if (in->map->state == FSMAP_WHOLE && !in->map->hibernated)
+		return fsmap_whole(r, "%s is read whole: %s", name, in->map->reason);
+	return take_inner(r, in);
+}
+
+int fsmap_read_decrypted(struct fsmap_reader *r, const char *title, const struct blk_piece *piece,
+			 const struct blk_crypt_params *crypt)
+{
+	struct blk_dev *below = NULL, *dev = NULL;
+	struct inside in = {.pieces = piece, .n = 1, .unit = crypt->sector_size};
+	if (too_deep(r, "what is inside"))
+		return 0;
+	int rc = blk_pieces_create(r->vol, piece, 1, r->vol->name, &below, NULL);
+	if (!rc)
+		rc = blk_crypt_create(below, crypt, r->vol->name, &dev, NULL);
+	if (!rc)
+		rc = map_inner(r, dev, &in.map);
+	if (!rc)
+		rc = seal_digest(crypt, &in);
+	if (!rc)
+		rc = take_decrypted(r, title, &in);
+	else if (rc != SV_E_NOMEM)
+		rc = fsmap_whole(r, "its LUKS header says that it is larger than its volume");
+	fsmap_destroy(in.map);
+	blk_close(dev);
+	blk_close(below);
+	return rc;
+}

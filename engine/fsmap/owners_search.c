@@ -1,0 +1,168 @@
+/* owners_search.c - whose bytes are these: which reader is asked, and how its answer ends */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/fsmap/owners_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Where all that names a type stands, on every filesystem that is looked into. */
+#define HEAD (4 * SV_KIB)
+
+/* What names the type is lost: a reader that knows a copy of it may find its way. */
+static int try_all(struct owners *o, struct blk_dev *vol)
+{
+	struct fsmap_files *out = o->out;
+	const struct fsmap_ops *ops;
+	int rc = 0;
+	for (size_t i = 0; !rc && (ops = fsmap_ops_at(i)); i++) {
+		if (!ops->files)
+			continue;
+		*out->reason = '\0';
+		rc = fsmap_search(vol, ops, ops->types[0], o, out->reason, sizeof(out->reason));
+		if (rc || *out->reason)
+			continue;
+		snprintf(out->fs, sizeof(out->fs), "%s", ops->types[0]);
+		return 0;
+	}
+	snprintf(out->reason, sizeof(out->reason), "what it holds is lost");
+	return rc;
+}
+
+/* Of a volume whose files are not looked for, the map of what is used still tells what is free. */
+static int find_free(struct owners *o, struct blk_dev *vol, const struct fsmap_ops *ops,
+		     const char *type)
+{
+	struct fsmap *map = NULL;
+	struct sv_extents unused = {0}, lost = {0};
+	int rc = fsmap_read_as(vol, ops, type, &map, NULL);
+	if (!rc)
+		rc = sv_extents_invert(&unused, &map->used, map->size);
+	if (!rc)
+		rc = sv_extents_intersect(&lost, &unused, o->lost);
+	for (size_t i = 0; !rc && i < lost.n; i++)
+		rc = owners_free(o, lost.v[i].start, lost.v[i].len);
+	fsmap_destroy(map);
+	sv_extents_clear(&unused);
+	sv_extents_clear(&lost);
+	return rc ? SV_E_NOMEM : 0;
+}
+
+static int search_as(struct owners *o, struct blk_dev *vol, const struct fsmap_probe *probe)
+{
+	struct fsmap_files *out = o->out;
+	const struct fsmap_ops *ops = fsmap_ops_find(probe->type);
+	snprintf(out->fs, sizeof(out->fs), "%s", probe->type);
+	snprintf(out->label, sizeof(out->label), "%s", probe->label);
+	if (!probe->type[0] && !probe->ambivalent && owners_touch(o, 0, HEAD))
+		return try_all(o, vol);
+	if (ops && ops->files && !probe->ambivalent)
+		return fsmap_search(vol, ops, probe->type, o, out->reason, sizeof(out->reason));
+	if (probe->type[0])
+		snprintf(out->reason, sizeof(out->reason),
+			 "it holds %s: its files are not looked for", probe->type);
+	else
+		snprintf(out->reason, sizeof(out->reason), "no known filesystem");
+	return ops && !probe->ambivalent ? find_free(o, vol, ops, probe->type) : 0;
+}
+
+/* The type is asked of the volume with zeros where it was lost, the rest with reads that fail. */
+static int search(struct owners *o, struct blk_dev *vol)
+{
+	struct blk_dev *zeros = NULL, *failing = NULL;
+	struct fsmap_probe probe = {0};
+	int rc = blk_holes_create(vol, o->lost, true, &zeros);
+	if (!rc)
+		rc = blk_holes_create(vol, o->lost, false, &failing);
+	if (!rc && fsmap_probe(zeros, &probe, NULL) == SV_E_NOMEM)
+		rc = SV_E_NOMEM;
+	if (!rc)
+		rc = search_as(o, failing, &probe);
+	blk_close(failing);
+	blk_close(zeros);
+	return rc;
+}
+
+static int finish(struct owners *o)
+{
+	int rc = owners_sort_rest(o);
+	if (!rc && !o->out->n_files)
+		rc = owners_seal(o);
+	owners_order(o);
+	return rc;
+}
+
+static int answer(struct owners *o, int rc, struct fsmap_files **files_ret, struct sv_err *err)
+{
+	if (!rc && owners_stopped(o))
+		rc = sv_fail_stopped(err, "report");
+	if (!rc)
+		rc = finish(o);
+	sv_extents_clear(&o->owned);
+	sv_extents_clear(&o->free);
+	if (rc) {
+		fsmap_files_destroy(o->out);
+		return rc == SV_E_NOMEM ? sv_fail_nomem(err) : rc;
+	}
+	*files_ret = o->out;
+	return 0;
+}
+
+int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost, const atomic_int *stop,
+		     struct fsmap_files **files_ret, struct sv_err *err)
+{
+	struct owners o = {.lost = lost, .stop = stop, .out = calloc(1, sizeof(*o.out))};
+	if (!o.out)
+		return sv_fail_nomem(err);
+	return answer(&o, search(&o, vol), files_ret, err);
+}
+
+int fsmap_files_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+			const struct sv_extents *lost, struct fsmap_files **files_ret)
+{
+	struct owners o = {.lost = lost, .out = calloc(1, sizeof(*o.out))};
+	struct blk_dev *failing = NULL;
+	if (!o.out)
+		return SV_E_NOMEM;
+	int rc = blk_holes_create(vol, lost, false, &failing);
+	if (!rc)
+		rc = fsmap_search(failing, ops, type, &o, o.out->reason, sizeof(o.out->reason));
+	blk_close(failing);
+	return answer(&o, rc, files_ret, NULL);
+}
+
+void fsmap_files_destroy(struct fsmap_files *files)
+{
+	if (!files)
+		return;
+	for (size_t i = 0; i < files->n_files; i++) {
+		for (size_t k = 0; k < files->files[i].n_paths; k++)
+			free(files->files[i].paths[k]);
+		free(files->files[i].paths);
+	}
+	for (size_t i = 0; i < files->n_losses; i++)
+		free(files->losses[i].stream);
+	free(files->files);
+	free(files->losses);
+	free(files->areas);
+	free(files);
+}
+
+const char *files_kind_name(enum files_kind kind)
+{
+	static const char *const names[] = {
+		[FILES_CONTENT] = "content",  [FILES_MAP] = "map",
+		[FILES_RECORD] = "record",    [FILES_ENTRIES] = "entries",
+		[FILES_ATTRS] = "attributes", [FILES_SLACK] = "slack",
+	};
+	return names[kind];
+}
+
+const char *files_area_name(enum files_area_kind kind)
+{
+	static const char *const names[] = {
+		[FILES_AREA_METADATA] = "metadata",
+		[FILES_AREA_FREE] = "free",
+		[FILES_AREA_UNKNOWN] = "unknown",
+	};
+	return names[kind];
+}

@@ -7,6 +7,8 @@
 #include "engine/disk/health.h"
 #include "engine/disk/machine.h"
 #include "engine/disk/places.h"
+#include "engine/fsmap/files.h"
+#include "engine/fsmap/unlock.h"
 #include "engine/image/image.h"
 #include "engine/share/share.h"
 #include "engine/util/bytes.h"
@@ -35,6 +37,8 @@ struct sv_map_part {
 	char type[40], name[128];
 	char fs[32], label[256], uuid[64];
 	char state[8];	  /* "exact", "union", "whole", "absent" (not selected) */
+	char inside[160]; /* an encrypted volume that was opened: "LUKS2, unlocked: ext4 inside"; ""
+			   */
 	char reason[240]; /* "" when exact */
 	uint64_t used;	  /* bytes of this partition that would be read */
 	bool extended;	  /* an extended partition: only its EBRs are read for it */
@@ -47,8 +51,9 @@ struct sv_map {
 	uint32_t sector_size;
 	char table[16]; /* libparted's name, "none", "unknown" */
 	bool primary_gpt_dead;
-	char doubt[240]; /* why the table was not trusted; "" */
-	uint64_t used;	 /* bytes that would be read */
+	char doubt[240];  /* why the table was not trusted; "" */
+	char locked[360]; /* why a volume stays locked that was to be opened; "" */
+	uint64_t used;	  /* bytes that would be read */
 	struct sv_map_part *parts;
 	size_t n_parts;
 	struct sv_runs plan; /* read, free, absent over [0, size) */
@@ -63,10 +68,13 @@ struct sv_map_params {
 	size_t n_partitions;
 	bool whole;	/* nothing is free */
 	bool unguarded; /* only a look: the kernel's read-only flag is left alone */
+	/* encrypted volumes of those partitions; NULL: they stay locked. What it points to is not
+	 * copied, not even for a job, and must live as long. */
+	const struct sv_unlock *unlock;
 };
 
 /* SV_E_NOT_FOUND, SV_E_REFUSED (live source; no such partition is SV_E_NOT_FOUND), SV_E_SOURCE,
- * SV_E_NOMEM. */
+ * SV_E_NOMEM; with `unlock` SV_E_PASSPHRASE and SV_E_USAGE, and what its ask() says. */
 int sv_map_read(const struct sv_map_params *params, struct sv_map **map_ret, struct sv_err *err);
 void sv_map_destroy(struct sv_map *map);
 
@@ -130,22 +138,37 @@ struct sv_clone_params {
 enum sv_domain { SV_DOMAIN_WHOLE, SV_DOMAIN_USED, SV_DOMAIN_METADATA };
 enum sv_pass { SV_PASS_COPY = 1, SV_PASS_TRIM = 2, SV_PASS_SCRAPE = 4, SV_PASS_RETRY = 8 };
 
+/* A rescue into an image has its copy and its map in the folder IMAGE.rescue, until the image is
+ * made. */
+#define SV_RESCUE_FOLDER ".rescue"
+#define SV_RESCUE_COPY	 "disk.raw"
+#define SV_RESCUE_MAP	 "rescue.map"
+
 struct sv_rescue_params {
 	const char *root;
 	const char *source;   /* block device, serial=, wwn=, or raw file */
 	const char *target;   /* device spec or file; a file that is not there is made */
+	const char *image;    /* an image to be made of it; then target and mapfile are NULL: they
+				 are in SV_RESCUE_FOLDER, which is made and goes when the image is
+				 done. NULL = none */
 	const char *mapfile;  /* ddrescue's; beside it MAPFILE.salvor.json; what is there goes on */
 	uint32_t sector_size; /* of raw files; 0 = find out */
 	enum sv_domain domain;
 	const char *domain_file; /* a mapfile whose '+' blocks are read, instead; NULL = none */
-	unsigned int passes;	 /* mask of enum sv_pass; 0 = all */
-	uint32_t retries;	 /* of bad sectors; UINT32_MAX = until stopped */
-	uint32_t save_every_s;	 /* the mapfile; 0 = 20 */
+	const struct sv_unlock *unlock; /* as for a map */
+	unsigned int passes;		/* mask of enum sv_pass; 0 = all */
+	uint32_t retries;		/* of bad sectors; UINT32_MAX = until stopped */
+	uint32_t save_every_s;		/* the mapfile; 0 = 20 */
+	uint32_t slow_ms; /* a read that takes longer is slow, and what is around it comes later; 0
+			     = by what is usual on this disk */
+	uint32_t wait_s;  /* for a source that went away; 0 = without end */
 	const char
 		*confirm_erase; /* NULL = not given; a file that the side file knows needs none */
 	bool dry_run;
 };
 #define SV_RESCUE_SAVE_ALWAYS UINT32_MAX /* after each read */
+#define SV_RESCUE_NEVER_SLOW  UINT32_MAX
+#define SV_RESCUE_WAIT_NOT    UINT32_MAX /* the job ends with SV_E_SOURCE at once */
 
 /*
  * Files and folders copied off a mounted volume into a new folder: TO/FOLDER/files, with SHA256SUMS
@@ -160,17 +183,70 @@ struct sv_copy_params {
 	const char *folder; /* what the new one is called */
 };
 
+/*
+ * A whole disk that becomes one for images: a GPT with one partition over all of it, an empty
+ * filesystem labelled SV_FORMAT_LABEL in it. Everything that was on it is lost.
+ */
+enum sv_format_fs {
+	SV_FORMAT_EXFAT, /* Windows, macOS and Linux read it */
+	SV_FORMAT_EXT4,	 /* only Linux does; it has a journal */
+};
+#define SV_FORMAT_LABEL "SALVOR"
+
+struct sv_format_params {
+	const char *root;
+	const char *target; /* device spec of a whole disk */
+	enum sv_format_fs fs;
+	const char *confirm_erase; /* as for a restore; NULL = not given */
+	bool only_empty;	   /* SV_E_REFUSED when there is anything on it */
+	bool dry_run;
+};
+
+/* Whether its tool is installed, and can do it for sectors of that size. */
+bool sv_format_can(enum sv_format_fs fs, uint32_t sector_size);
+
 enum sv_phase { SV_PHASE_PREPARE, SV_PHASE_COPY, SV_PHASE_FLUSH, SV_PHASE_VERIFY, SV_PHASE_FINISH };
+
+/* What a rescue waits for; it can be stopped meanwhile. */
+enum sv_rescue_wait {
+	SV_WAIT_NONE,
+	SV_WAIT_ANSWER, /* a read does not come back */
+	SV_WAIT_DISK,	/* the disk is gone: to be plugged in again, or power-cycled */
+};
 
 /* Where a rescue stands; bytes of the whole disk. */
 struct sv_rescue_state {
 	const char *pass; /* "metadata", "copy", "edges", "probe", "sweep", "trim", "scrape",
-			     "retry", "finished"; constant; NULL: no rescue */
+			     "retry", "finished", "image" (the copy becomes one); constant; NULL:
+			     no rescue */
 	uint64_t rescued, untried;
 	uint64_t failed;	      /* in failed reads, not yet looked at sector by sector */
 	uint64_t bad;		      /* sectors that were read alone, and failed */
+	uint64_t bad_areas;	      /* runs of them */
 	uint64_t slow;		      /* of those rescued in this run, the ones that came slowly */
 	uint64_t reads, failed_reads; /* of all runs */
+	uint64_t failed_ms;	      /* that a failed read took in this run, the mean; 0: none */
+	uint64_t size;		      /* of the disk; 0 while that is not known */
+	uint64_t pos;		      /* where it reads */
+	uint64_t good_ms;	      /* since a read went well, or since the beginning */
+	bool paused;		      /* it stands still, and its map is saved */
+	enum sv_rescue_wait waits;
+	uint64_t wait_s; /* since when */
+	int last_errno;	 /* of the last failed read; 0: none has failed */
+};
+
+/* One end of a rescue, as its side file knows it. */
+struct sv_rescue_end {
+	char name[512]; /* a device's node then, or the real path of a file */
+	char model[80], serial[80], wwn[80];
+	uint64_t size;
+	bool is_device;
+	bool beside; /* a file in the folder of the mapfile, wherever that is now */
+};
+
+/* A part of the disk; bytes, by what is known of them. */
+struct sv_rescue_cell {
+	uint64_t rescued, untried, failed, bad;
 };
 
 /* A copy of where the job stands. */
@@ -194,7 +270,11 @@ enum sv_event_kind {
 	SV_EVENT_DAMAGE, /* verify or restore found damage: object, start, len (0 = whole), sentence
 			  */
 	SV_EVENT_NOTE,	 /* information */
+	SV_EVENT_REPORT, /* the end of a rescue: which files were hit; `report` is valid during the
+			    call, and longer with sv_report_keep() */
 };
+
+struct sv_report; /* below */
 
 struct sv_event {
 	enum sv_event_kind kind;
@@ -204,6 +284,7 @@ struct sv_event {
 	uint64_t resumed_from; /* START of a save: bytes already there */
 	bool resumed;	       /* --resume really continued something */
 	const struct sv_map *map;
+	struct sv_report *report;
 };
 
 /* Called on the job's thread, one call at a time; must not block for long and must not call the
@@ -225,6 +306,8 @@ int sv_job_create_verify(const struct sv_verify_params *params, sv_event_fn fn, 
 
 int sv_job_create_copy(const struct sv_copy_params *params, sv_event_fn fn, void *arg,
 		       struct sv_job **job_ret, struct sv_err *err);
+int sv_job_create_format(const struct sv_format_params *params, sv_event_fn fn, void *arg,
+			 struct sv_job **job_ret, struct sv_err *err);
 
 /* Start the job's thread. */
 int sv_job_start(struct sv_job *job, struct sv_err *err);
@@ -232,11 +315,97 @@ void sv_job_progress(struct sv_job *job, struct sv_progress *progress_ret);
 /* Stop cleanly at the next chunk, keeping what can be resumed; the job then ends with SV_E_STOPPED.
  * Async-signal-safe. */
 void sv_job_cancel(struct sv_job *job);
+/*
+ * How the n equal parts of [start, start + len) of the disk stand, for a picture: a copy. Any
+ * thread until sv_job_destroy(), also while a read hangs and after the end; it holds up no read.
+ * O(n + log blocks + blocks in there). false, with all zeros: not a rescue, its map is not read
+ * yet, or the range is not on the disk.
+ */
+bool sv_job_rescue_cells(struct sv_job *job, uint64_t start, uint64_t len,
+			 struct sv_rescue_cell *cells, size_t n);
+/* A rescue stops between two reads, saves its map, and waits until it is told to go on; other jobs
+ * take no notice. Any thread. */
+void sv_job_pause(struct sv_job *job, bool on);
+/* A rescue rests after each read, so many times as long as the read took (0 = not at all, which is
+ * how it begins): for a disk that gets hot, or worse by the strain. Any thread. */
+void sv_job_rest(struct sv_job *job, unsigned int times);
+#define SV_REST_MOST 15u
 /* Wait for the end; 0 or a negative code with the story in err: -code is the exit code
  * (sv_exit_code). */
 int sv_job_wait(struct sv_job *job, struct sv_err *err);
 /* Cancels and waits when still running. NULL is fine. */
 void sv_job_destroy(struct sv_job *job);
+
+/* ---- rescues that were begun ---- */
+
+struct sv_rescue_entry {
+	char name[256]; /* of the mapfile */
+	struct sv_rescue_end source, target;
+	enum sv_domain domain;
+	bool finished;	      /* nothing was left to be done */
+	uint64_t done, total; /* bytes that were to be read, of them those that were; total 0: it
+				 was not known yet */
+};
+
+/* What the side file of a mapfile says. SV_E_NOT_FOUND: there is none (a map of another tool, or
+ * none at all); SV_E_REFUSED: it is no such file; SV_E_STORE, SV_E_NOMEM. */
+int sv_rescue_look(const char *mapfile, struct sv_rescue_entry *entry_ret, struct sv_err *err);
+/* All of a folder, by name; what is no side file is passed over. SV_E_NOT_FOUND, SV_E_STORE,
+ * SV_E_NOMEM. The caller frees the list. */
+int sv_rescue_list(const char *folder, struct sv_rescue_entry **list_ret, size_t *n_ret,
+		   struct sv_err *err);
+/* Is that end this disk? Known by serial number and size, whatever its node is called now. */
+bool sv_rescue_is_disk(const struct sv_rescue_end *end, const struct disk *disk);
+
+/* ---- reports: which files were hit ---- */
+
+struct sv_report_params {
+	const char *root;
+	const char *what; /* the mapfile of a rescue, or a folder that a job made: an image, copied
+			     files */
+	const char *copy; /* of a mapfile: what was rescued onto; NULL = as its side file says */
+	uint32_t sector_size; /* of a raw file; 0 = find out */
+};
+
+/* A volume that lost something. */
+struct sv_report_volume {
+	int number; /* of the partition; 0: a filesystem on the bare device */
+	uint64_t start, size;
+	uint64_t lost;		   /* bytes of it */
+	struct fsmap_files *files; /* owned */
+};
+
+struct sv_report {
+	char *what, *copy; /* owned; copy NULL: the image itself, or nothing */
+	char *told;	   /* report.txt of the folder; NULL when there is none */
+	bool looked;	   /* there is something to look into: the rest counts */
+	uint64_t size;	   /* of the disk */
+	uint64_t lost;	   /* bytes that were not read */
+	size_t n_areas;	   /* they lie in so many areas */
+	char table[16];	   /* libparted's name, "none", "unknown" */
+	bool table_lost;   /* areas of the table are lost: there may be more partitions */
+	struct sv_report_volume *volumes;
+	size_t n_volumes;
+	struct sv_extents outside; /* lost bytes in no volume */
+	atomic_uint keepers;	   /* besides the first one */
+};
+
+/*
+ * What was lost, and whose it was. Reads the copy, not the source. SV_E_NOT_FOUND, SV_E_REFUSED (a
+ * map without a side file, and no copy named; a copy that is in use), SV_E_DIFFERS (a damaged
+ * image), SV_E_TARGET (the copy cannot be read), SV_E_STORE, SV_E_NOMEM.
+ */
+int sv_report_read(const struct sv_report_params *params, struct sv_report **report_ret,
+		   struct sv_err *err);
+/* For whoever wants it beyond the call that it came with: one sv_report_destroy() more frees it. It
+ * is constant from then on, for all threads. */
+void sv_report_keep(struct sv_report *report);
+void sv_report_destroy(struct sv_report *report);
+/* For people: lines of text, to be freed; NULL = out of memory. */
+char *sv_report_text(const struct sv_report *report);
+/* Files of all volumes whose content is not whole, and the bytes that are surely nobody's. */
+size_t sv_report_files(const struct sv_report *report);
+uint64_t sv_report_free(const struct sv_report *report);
 
 /* ---- images: open, look, list: image_reader_open(), image_reader_info(), image_list() of
  * engine/image/image.h ---- */

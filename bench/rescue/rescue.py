@@ -3,42 +3,63 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # usage: rescue.py WORK SALVOR SIMPRE.so [SEEDS [SCENARIO...]]     SEEDS: 1 or 1,2,3
-# Both are the unmodified programs under a preloaded library (simpre.c). Times are hours of the simulated disk. False good:
-# bytes the map calls read that are bad. A median of the seeds; false good is the sum.
+# Both are the unmodified programs under a preloaded library (simpre.c). Times are hours of the simulated disk; "t used" is
+# when all is read that is in use and readable (on disks with a filesystem). False good: bytes the map calls read that never
+# were. Lost: KiB that were readable at first and are not read at the end. A median of the seeds; false good is the sum.
 import json
 import os
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 
 GB = 1000**3
 MIB = 1024**2
+HALF_FULL = os.path.join(os.path.dirname(__file__), "half-full.sh")
 
-# name: (bytes, what is wrong, hours until the end, share for t_part)
+
+@dataclass
+class Disk:
+    wrong: str
+    part: float = 2  # share of the readable bytes for t part
+    hours: int = 24  # until the end
+    filesystem: bool = False
+    restarts: int = 0  # of a program that ends because the disk is gone
+    size: int = 64 * GB // MIB * MIB
+
+
 SCENARIOS = {
-    "isolated": (64 * GB, "isolated:100", 24, 2),
-    "scratch": (64 * GB, f"scratch:{24 * GB // 512 * 512}:{64 * MIB}:0.05", 24, 2),
-    "runs": (64 * GB, "runs:40:256", 24, 2),
-    "dead head": (64 * GB, f"head:4:{40 * MIB}", 24, 2),
-    "weak head": (64 * GB, f"weak:4:{40 * MIB}", 24, 0.745),
-    "mixed": (64 * GB, f"isolated:60 runs:10:256 head:6:{30 * MIB}", 24, 2),
+    "isolated": Disk("isolated:100"),
+    "scratch": Disk(f"scratch:{24 * GB // 512 * 512}:{64 * MIB}:0.05"),
+    "runs": Disk("runs:40:256"),
+    "dead head": Disk(f"head:4:{40 * MIB}"),
+    "weak head": Disk(f"weak:4:{40 * MIB}", part=0.745),
+    "mixed": Disk(f"isolated:60 runs:10:256 head:6:{30 * MIB}"),
+    "growing": Disk("isolated:40 runs:10:64 grow:8:20000"),
+    "hangs": Disk("isolated:20 hang:20:60"),
+    "lost and back": Disk("isolated:100 lost:20:60", restarts=20),
+    "half full": Disk("isolated:60 runs:10:256", filesystem=True),
+    "half full, dead head": Disk(f"isolated:20 head:4:{40 * MIB}", filesystem=True),
 }
 TOOLS = {
+    "ddrescue": [],
     "ddrescue -d": ["-d"],
     "ddrescue -d -c1024": ["-d", "-c1024"],
     "ddrescue -d -a0": ["-d", "-a0"],
     "salvor": None,
 }
+COLUMNS = ("t90", "t99", "t part", "t used", "end")
 
 
-def command(tool, salvor, source, target, mapfile):
+def command(tool, salvor, at):
+    ends = [at["source"], at["target"], at["map"]]
     if TOOLS[tool] is None:
-        return [salvor, "rescue", source, target, mapfile, "--quiet"]
-    return ["ddrescue", "-q", *TOOLS[tool], source, target, mapfile]
+        return [salvor, "rescue", *ends, "--quiet"]
+    return ["ddrescue", "-q", *TOOLS[tool], *ends]
 
 
 def false_good(mapfile, bad):
-    """bytes of bad areas in blocks that the map calls read"""
+    """bytes in blocks that the map calls read, and that never were"""
     blocks = [line.split() for line in open(mapfile) if line.startswith("0x")][1:]
     good = [(int(a, 0), int(a, 0) + int(n, 0)) for a, n, s in blocks if s == "+"]
     wrong, i = 0, 0
@@ -53,31 +74,46 @@ def false_good(mapfile, bad):
     return wrong
 
 
-def run(work, salvor, preload, tool, scenario, seed, fail_s):
-    size, disk, hours, part = SCENARIOS[scenario]
-    at = {name: os.path.join(work, name) for name in ("source", "target", "map", "report", "bad")}
-    for name in (*at.values(), at["map"] + ".salvor.json", at["map"] + ".bak"):
+def make_source(work, scenario, seed):
+    """the disk's content: nothing, or a filesystem"""
+    disk = SCENARIOS[scenario]
+    at = {name: os.path.join(work, name) for name in ("source", "target", "map", "report", "bad", "used", "state")}
+    if disk.filesystem:
+        subprocess.run([HALF_FULL, at["source"], str(disk.size), at["used"], str(seed)], check=True)
+    else:
+        with open(at["source"], "wb") as f:
+            f.truncate(disk.size)
+    return at
+
+
+def run(at, salvor, preload, tool, scenario, seed, fail_s):
+    disk = SCENARIOS[scenario]
+    for name in (at["target"], at["map"], at["report"], at["state"], at["map"] + ".salvor.json", at["map"] + ".bak"):
         if os.path.exists(name):
             os.unlink(name)
-    with open(at["source"], "wb") as f:
-        f.truncate(size // 512 * 512)
     env = dict(
         os.environ,
         LD_PRELOAD=preload,
         SIM_SOURCE=at["source"],
         SIM_TARGET=at["target"],
-        SIM_DISK=disk,
+        SIM_DISK=disk.wrong,
         SIM_SEED=str(seed),
         SIM_FAIL_US=str(fail_s * 1e6),
-        SIM_BUDGET_S=str(hours * 3600),
-        SIM_PART=str(part),
+        SIM_BUDGET_S=str(disk.hours * 3600),
+        SIM_PART=str(disk.part),
         SIM_REPORT=at["report"],
         SIM_BAD=at["bad"],
+        SIM_STATE=at["state"],
     )
-    done = subprocess.run(
-        command(tool, salvor, at["source"], at["target"], at["map"]), env=env, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
-    )
+    if disk.filesystem:
+        env["SIM_WANTED"] = at["used"]
+    for _ in range(1 + disk.restarts):
+        done = subprocess.run(
+            command(tool, salvor, at), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, check=False,
+        )
+        if done.returncode in (0, 3):
+            break
     if not os.path.exists(at["report"]):
         sys.exit(f"{tool}, {scenario}: {done.returncode} {done.stderr.decode(errors='replace')}")
     figures = json.load(open(at["report"]))
@@ -85,18 +121,19 @@ def run(work, salvor, preload, tool, scenario, seed, fail_s):
     return figures
 
 
-def hours(values, asked=True):
+def hours(values, asked):
     if not asked:
-        return "       -"
+        return f"{'-':>8}"
     known = [v for v in values if v >= 0]
-    return f"{statistics.median(values):8.3f}" if len(known) == len(values) else "   never"
+    return f"{statistics.median(values):8.3f}" if len(known) == len(values) else f"{'never':>8}"
 
 
-def line(tool, runs, part):
+def line(tool, runs, disk):
     of = lambda key: [r[key] for r in runs]
+    asked = {"t part": disk.part <= 1, "t used": disk.filesystem}
+    times = "".join(hours(of(c.replace(" ", "_").replace("used", "wanted")), asked.get(c, True)) for c in COLUMNS)
     return (
-        f"  {tool:20}{hours(of('t90'))}{hours(of('t99'))}{hours(of('t_part'), part <= 1)}{hours(of('end'))}"
-        f"{statistics.median(of('share')) * 100:9.3f}{statistics.median(of('area')):8.4f}"
+        f"  {tool:20}{times}{statistics.median(of('lost')) / 1024:10.0f}{statistics.median(of('area')):8.4f}"
         f"{statistics.median(of('failed')):9.0f}{statistics.median(of('seeks')):9.0f}{sum(of('false')):7d}"
     )
 
@@ -105,14 +142,19 @@ def main(work, salvor, preload, seeds="1", *wanted):
     seeds = [int(s) for s in seeds.split(",")]
     fail_s = float(os.environ.get("FAIL_S", "2.5"))
     print(f"failed read {fail_s} s, seeds {seeds}; hours")
-    print(f"  {'':20}{'t90':>8}{'t99':>8}{'t part':>8}{'end':>8}{'% read':>9}{'area':>8}{'failed':>9}{'seeks':>9}{'false':>7}")
+    heads = "".join(f"{c:>8}" for c in COLUMNS)
+    print(f"  {'':20}{heads}{'lost':>10}{'area':>8}{'failed':>9}{'seeks':>9}{'false':>7}")
     wrong = 0
     for scenario in wanted or SCENARIOS:
         print(scenario, flush=True)
-        for tool in TOOLS:
-            runs = [run(work, salvor, preload, tool, scenario, seed, fail_s) for seed in seeds]
+        figures = {tool: [] for tool in TOOLS}
+        for seed in seeds:
+            at = make_source(work, scenario, seed)
+            for tool in TOOLS:
+                figures[tool].append(run(at, salvor, preload, tool, scenario, seed, fail_s))
+        for tool, runs in figures.items():
             wrong += sum(r["false"] for r in runs) if tool == "salvor" else 0
-            print(line(tool, runs, SCENARIOS[scenario][3]), flush=True)
+            print(line(tool, runs, SCENARIOS[scenario]), flush=True)
     if wrong:
         sys.exit(f"{wrong} bytes are called read, but are bad")
 

@@ -236,7 +236,7 @@ int image_check_files(struct image_reader *r, enum image_check_what what, image_
 	if (rc == SV_E_NOMEM)
 		return sv_fail_nomem(err);
 	if (rc == SV_E_STOPPED)
-		return sv_fail(err, rc, 0, r->path, "stopped by the user");
+		return sv_fail_stopped(err, r->path);
 	if (c.differences)
 		rc = reader_store_gone(r, rc, err);
 	if (!rc && c.differences)

@@ -183,8 +183,8 @@ static int write_queue(struct index_writer *w, struct sv_err *err)
 			       : pwrite(w->fd, w->queue + done, len, (off_t)(w->written + done));
 		if (n < 0 && !errnum && errno == EINTR)
 			continue;
-		if (n < 0)
-			return fail_io(err, errnum ? errnum : errno, "write");
+		if (n <= 0)
+			return fail_io(err, errnum ? errnum : n ? errno : EIO, "write");
 		done += (size_t)n;
 	}
 	w->written += w->queued;

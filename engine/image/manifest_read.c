@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/image/format.h"
 #include "engine/image/manifest.h"
+#include "engine/util/json.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,11 +271,10 @@ static bool affordable(const char *text, size_t len)
 
 static int decode(const char *text, size_t len, struct manifest *m)
 {
-	json_error_t why;
+	bool no_memory;
 	memset(m, 0, sizeof(*m));
-	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-	/* jansson finds words for whatever is wrong with a text, and none for a lack of memory */
-	if (!root && !*why.text)
+	json_t *root = sv_json_parse(text, len, JSON_REJECT_DUPLICATES, &no_memory);
+	if (no_memory)
 		return SV_E_NOMEM;
 	int rc = json_is_object(root) ? read_root(root, m) : SV_E_DATA;
 	json_decref(root);

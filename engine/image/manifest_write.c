@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/image/format.h"
 #include "engine/image/manifest.h"
+#include "engine/util/json.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +213,7 @@ char *manifest_encode(const struct manifest *m)
 		set(root, &ok, "verified", json_boolean(i->verified));
 		set(root, &ok, "files", files(m, &ok));
 	}
-	char *json = ok ? json_dumps(root, JSON_INDENT(2)) : NULL;
+	char *json = ok ? sv_json_text(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	char *out = NULL;
 	if (json && asprintf(&out, "%s\n", json) < 0)

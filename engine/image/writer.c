@@ -53,6 +53,12 @@ static bool split_path(struct image_writer *w, const char *path)
 	return asprintf(&w->part, "%.*s" PART_SUFFIX, (int)len, path) >= 0;
 }
 
+static int fail_part(const struct image_writer *w, int e, const char *what, struct sv_err *err)
+{
+	return sv_fail(err, e == ENOSPC || e == EDQUOT ? SV_E_NOSPC : SV_E_IO, e, w->part,
+		       "cannot %s %s", what, w->part);
+}
+
 /* PATH.part, made or found. *existed tells which. */
 static int open_part(struct image_writer *w, const struct image_create *create, bool *existed,
 		     struct sv_err *err)
@@ -69,8 +75,7 @@ static int open_part(struct image_writer *w, const struct image_create *create, 
 	int e = mkdirat(w->parent_fd, w->part_name, 0777) ? errno : 0;
 	*existed = e == EEXIST;
 	if (e && !*existed)
-		return sv_fail(err, e == ENOSPC || e == EDQUOT ? SV_E_NOSPC : SV_E_IO, e, w->part,
-			       "cannot make %s", w->part);
+		return fail_part(w, e, "make", err);
 	if (*existed && !create->resume)
 		return sv_fail(err, SV_E_REFUSED, 0, w->part,
 			       "%s is an unfinished image: continue it with --resume or remove it",
@@ -78,7 +83,7 @@ static int open_part(struct image_writer *w, const struct image_create *create, 
 	w->dirfd =
 		openat(w->parent_fd, w->part_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (w->dirfd < 0)
-		return sv_fail(err, SV_E_IO, errno, w->part, "cannot open %s", w->part);
+		return fail_part(w, errno, "open", err);
 	return store_lock_take(w->dirfd, w->faults, &w->lock, err);
 }
 

@@ -157,7 +157,7 @@ int image_writer_finish_stream(struct image_writer *w, struct sv_err *err)
 static int add_stored(struct image_writer *w, struct sv_err *err)
 {
 	uint8_t digest[SV_SHA256_LEN];
-	uint64_t size;
+	uint64_t index_size = index_writer_position(w->index);
 	int rc = 0;
 	for (size_t i = 0; !rc && i < volumes_writer_count(w->stream); i++) {
 		struct volume_info volume;
@@ -167,8 +167,8 @@ static int add_stored(struct image_writer *w, struct sv_err *err)
 			rc = manifest_add_file(&w->m, volume.name, volume.size, digest);
 	}
 	if (!rc)
-		rc = store_sha256(w->dirfd, NAME_INDEX, digest, &size, err);
-	return rc ? rc : manifest_add_file(&w->m, NAME_INDEX, size, digest);
+		rc = store_sha256_written(w->dirfd, NAME_INDEX, index_size, digest, err);
+	return rc ? rc : manifest_add_file(&w->m, NAME_INDEX, index_size, digest);
 }
 
 static int sha256_of(const char *text, uint8_t digest[SV_SHA256_LEN])

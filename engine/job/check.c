@@ -19,14 +19,22 @@ void check_say(struct sv_job *job, const char *where, uint64_t start, uint64_t l
 					  .len = len});
 }
 
+void check_place(char where[CHECK_PLACE], int number)
+{
+	if (number)
+		snprintf(where, CHECK_PLACE, "in partition %d", number);
+	else
+		snprintf(where, CHECK_PLACE, "which has no partitions");
+}
+
 void check_say_damage(struct sv_job *job, const struct image_info *info, uint64_t start,
 		      uint64_t len, const char *what)
 {
-	char where[40] = "outside of the partitions";
+	char where[CHECK_PLACE] = CHECK_OUTSIDE;
 	for (size_t i = 0; i < info->n_parts; i++)
 		if (start >= info->parts[i].start &&
 		    start - info->parts[i].start < info->parts[i].size)
-			snprintf(where, sizeof(where), "in partition %d", info->parts[i].number);
+			check_place(where, info->parts[i].number);
 	check_say(job, where, start, len, what);
 }
 

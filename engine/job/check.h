@@ -71,8 +71,13 @@ struct check_image {
 int check_against_image(struct sv_job *job, struct image_reader *reader,
 			const struct check_image *what, unsigned int threads, struct sv_err *err);
 
-/* Tell of bytes of the disk that are not what they should be (SV_EVENT_DAMAGE). `where`: "in
- * partition 2". */
+/* "in partition 2", or what is said of a disk that is one volume (number 0). */
+#define CHECK_PLACE   48
+#define CHECK_OUTSIDE "outside of the partitions"
+void check_place(char where[CHECK_PLACE], int number);
+
+/* Tell of bytes of the disk that are not what they should be (SV_EVENT_DAMAGE), and of their
+ * place. */
 void check_say(struct sv_job *job, const char *where, uint64_t start, uint64_t len,
 	       const char *what);
 

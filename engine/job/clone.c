@@ -26,9 +26,6 @@ static int check_ends(struct clone_run *run, struct sv_err *err)
 	int rc = source_open(&p->map, NULL, &run->source, err);
 	if (rc)
 		return rc;
-	if (!run->source.dev->size)
-		return sv_fail(err, SV_E_SOURCE, 0, p->map.source, "%s holds nothing",
-			       p->map.source);
 	source_say_unguarded(run->job, &run->source);
 	run->target = (struct target_params){
 		.root = p->map.root,

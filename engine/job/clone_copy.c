@@ -148,11 +148,11 @@ static int compare(const void *arg, struct check_piece *piece)
 static void say(void *arg, uint64_t start, uint64_t len, const char *what)
 {
 	const struct clone_run *run = arg;
-	char where[48] = "outside of the partitions";
+	char where[CHECK_PLACE] = CHECK_OUTSIDE;
 	for (size_t i = 0; i < run->map->n_parts; i++) {
 		const struct sv_map_part *part = &run->map->parts[i];
 		if (!part->extended && start >= part->start && start - part->start < part->size)
-			snprintf(where, sizeof(where), "in partition %d", part->number);
+			check_place(where, part->number);
 	}
 	check_say(run->job, where, start, len, what);
 }

@@ -142,9 +142,8 @@ int copy_file(struct copy_run *r, int in, const struct stat *st, int to, const c
 		e = errno;
 	if (e) {
 		unlinkat(to, name, 0);
-		return e == ECANCELED
-			       ? sv_fail(err, SV_E_STOPPED, 0, r->p->to, "stopped by the user")
-			       : copy_target_failed(r, e, err);
+		return e == ECANCELED ? sv_fail_stopped(err, r->p->to)
+				      : copy_target_failed(r, e, err);
 	}
 	r->files++;
 	r->bytes += f.size;
@@ -190,7 +189,7 @@ static int read_back(struct copy_run *r, int fd, struct sv_err *err)
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	while ((n = read(fd, r->buffer, COPY_BUFFER)) > 0 || (n < 0 && errno == EINTR)) {
 		if (atomic_load(&r->job->stop))
-			return sv_fail(err, SV_E_STOPPED, 0, r->p->to, "stopped by the user");
+			return sv_fail_stopped(err, r->p->to);
 		if (n < 0)
 			continue;
 		sv_sha256_update(r->sha, r->buffer, (size_t)n);

@@ -105,7 +105,10 @@ static int walk_folder(struct copy_run *r, int fd, const struct stat *st, int to
 	}
 	if (!r->counting)
 		into = target_folder(r, to, name, &rc, err);
-	DIR *dir = r->counting || into >= 0 ? fdopendir(fd) : NULL;
+	bool wanted = r->counting || into >= 0;
+	DIR *dir = wanted ? fdopendir(fd) : NULL;
+	if (wanted && !dir)
+		copy_problem(r, "the folder cannot be read (%s)", strerror(errno));
 	if (dir)
 		rc = walk_entries(r, dir, into, depth, err);
 	if (dir)
@@ -160,7 +163,7 @@ static int walk(struct copy_run *r, int from, int to, const char *name, unsigned
 {
 	struct stat st;
 	if (atomic_load(&r->job->stop))
-		return sv_fail(err, SV_E_STOPPED, 0, r->p->to, "stopped by the user");
+		return sv_fail_stopped(err, r->p->to);
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW)) {
 		copy_problem(r, "it cannot be looked at (%s)", strerror(errno));
 		return 0;
@@ -191,9 +194,11 @@ static int walk(struct copy_run *r, int from, int to, const char *name, unsigned
 static int make_parents(struct copy_run *r, const char *path, int *into, struct sv_err *err)
 {
 	char name[NAME_MAX + 1];
-	int rc = 0, at = r->counting ? -1 : dup(r->to);
+	int rc = 0, at = r->counting ? -1 : fcntl(r->to, F_DUPFD_CLOEXEC, 0);
 	const char *slash;
 	*into = at;
+	if (!r->counting && at < 0)
+		return copy_target_failed(r, errno, err);
 	while (at >= 0 && (slash = strchr(path, '/'))) {
 		snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
 		int next = target_folder(r, at, name, &rc, err);
@@ -208,7 +213,7 @@ static int make_parents(struct copy_run *r, const char *path, int *into, struct 
 static int open_parents(struct copy_run *r, const char *path)
 {
 	char name[NAME_MAX + 1];
-	int at = dup(r->from);
+	int at = fcntl(r->from, F_DUPFD_CLOEXEC, 0);
 	const char *slash;
 	while (at >= 0 && (slash = strchr(path, '/'))) {
 		snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);

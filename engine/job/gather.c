@@ -23,7 +23,7 @@ static uint64_t dev_pos(const struct gather *g, uint64_t pos)
 }
 
 /* A device that is gone answers every read with one of these: no bad sector, the end of the job. */
-static bool device_lost(int sys_errno)
+bool gather_device_lost(int sys_errno)
 {
 	return sys_errno == ENODEV || sys_errno == ENXIO || sys_errno == ENOMEDIUM ||
 	       sys_errno == EBADF;
@@ -42,7 +42,7 @@ static int read_careful(const struct gather *g, uint64_t start, size_t len, uint
 		size_t piece = SV_MIN(len - done, (size_t)(step - pos % step));
 		struct sv_err why = {0};
 		int rc = blk_pread(dev, buf + done, piece, pos, &why);
-		if (rc && device_lost(why.sys_errno))
+		if (rc && gather_device_lost(why.sys_errno))
 			return sv_fail(err, SV_E_SOURCE, why.sys_errno, dev->name,
 				       "%s does not answer any more", dev->name);
 		if (rc && step > dev->sector_size) {

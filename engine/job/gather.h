@@ -25,4 +25,7 @@ struct gather {
 int gather_read(const struct gather *what, uint64_t start, size_t len, uint8_t *buf,
 		struct sv_extents *bad, struct sv_err *err);
 
+/* An errno of a read that says that the whole device is gone, not one area of it. */
+bool gather_device_lost(int sys_errno);
+
 #endif

@@ -67,6 +67,7 @@ void sv_job_progress(struct sv_job *job, struct sv_progress *progress_ret)
 	p->bytes_per_s = (uint64_t)job->rate.bytes_per_s;
 	p->eta_s =
 		sv_rate_eta_s(&job->rate, p->bytes_total - SV_MIN(p->bytes_done, p->bytes_total));
+	p->rescue.good_ms = job->good_ns ? (sv_now_ns() - job->good_ns) / 1000000 : 0;
 	*progress_ret = *p;
 	pthread_mutex_unlock(&job->lock);
 }
@@ -74,6 +75,23 @@ void sv_job_progress(struct sv_job *job, struct sv_progress *progress_ret)
 void sv_job_cancel(struct sv_job *job)
 {
 	atomic_store(&job->stop, 1);
+}
+
+void sv_job_pause(struct sv_job *job, bool on)
+{
+	atomic_store(&job->paused, on);
+}
+
+void sv_job_rest(struct sv_job *job, unsigned int times)
+{
+	atomic_store(&job->rest, SV_MIN(times, SV_REST_MOST));
+}
+
+bool sv_job_rescue_cells(struct sv_job *job, uint64_t start, uint64_t len,
+			 struct sv_rescue_cell *cells, size_t n)
+{
+	memset(cells, 0, n * sizeof(*cells));
+	return job->ops->cells && job->ops->cells(job->state, start, len, cells, n);
 }
 
 int sv_job_wait(struct sv_job *job, struct sv_err *err)

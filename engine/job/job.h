@@ -14,6 +14,9 @@
 struct job_ops {
 	int (*run)(struct sv_job *job, void *state, struct sv_err *err);
 	void (*destroy)(void *state);
+	/* sv_job_rescue_cells(); any thread; NULL = there is no map */
+	bool (*cells)(void *state, uint64_t start, uint64_t len, struct sv_rescue_cell *cells,
+		      size_t n);
 };
 
 struct sv_job {
@@ -24,9 +27,12 @@ struct sv_job {
 	pthread_t thread;
 	bool started, joined; /* the owner's */
 	atomic_int stop;      /* set by anyone, looked at by all threads of the job */
-	pthread_mutex_t lock; /* guards progress and rate */
+	atomic_bool paused;   /* likewise; only a rescue looks at it, and at rest */
+	atomic_uint rest;
+	pthread_mutex_t lock; /* guards progress to good_ns */
 	struct sv_progress progress;
 	struct sv_rate rate;
+	uint64_t good_ns;  /* of a rescue: when the last read that went well ended; 0: no rescue */
 	int result;	   /* written by the job's thread before it ends, read after the join */
 	struct sv_err err; /* likewise */
 };

@@ -15,6 +15,7 @@ struct planner {
 	const struct sv_map_params *params;
 	struct blk_dev *dev;
 	struct layout *layout;
+	struct unlock *unlock;
 	struct sv_map *map;
 	struct fsmap **maps;	  /* one per map->parts, NULL where none was made */
 	struct sv_extents free;	  /* proven free */
@@ -89,6 +90,7 @@ static void describe_volume(struct sv_map_part *part, const struct fsmap *fsmap)
 	snprintf(part->label, sizeof(part->label), "%s", fsmap->label);
 	snprintf(part->uuid, sizeof(part->uuid), "%s", fsmap->uuid);
 	snprintf(part->state, sizeof(part->state), "%s", fsmap_state_name(fsmap->state));
+	snprintf(part->inside, sizeof(part->inside), "%s", fsmap->inside);
 	if (!*part->reason)
 		snprintf(part->reason, sizeof(part->reason), "%s", fsmap->reason);
 }
@@ -98,12 +100,16 @@ static int map_volume(struct planner *p, size_t i, struct sv_err *err)
 	struct sv_map_part *part = &p->map->parts[i];
 	bool raw = p->layout->n && p->layout->v[i].raw;
 	struct blk_dev *window = NULL;
+	/* who is asked for a passphrase should know what for */
+	struct unlock *unlock = raw || !selected(p->params, part->number) ? NULL : p->unlock;
 	if (part->extended)
 		return 0;
 	int rc = blk_window_create(p->dev, part->start, part->size, p->dev->name, &window, err);
 	if (!rc)
-		rc = fsmap_read(window, &p->maps[i], err);
+		rc = fsmap_read(window, unlock, &p->maps[i], err);
 	blk_close(window);
+	if (!rc)
+		rc = unlock_result(unlock, NULL, err);
 	if (rc)
 		return rc;
 	describe_volume(part, p->maps[i]);
@@ -256,6 +262,19 @@ static int digest_metadata(struct planner *p)
 	return 0;
 }
 
+static int map_volumes(struct planner *p, struct sv_err *err)
+{
+	/* where all is read, nobody needs to be asked */
+	int rc = p->params->whole ? 0 : unlock_create(p->params->unlock, &p->unlock, err);
+	for (size_t i = 0; !rc && i < p->map->n_parts; i++)
+		rc = map_volume(p, i, err);
+	if (!rc)
+		rc = unlock_result(p->unlock, p->params->source, err);
+	if (!rc)
+		snprintf(p->map->locked, sizeof(p->map->locked), "%s", unlock_complaint(p->unlock));
+	return rc;
+}
+
 static int make_plan(struct planner *p, struct sv_err *err)
 {
 	int rc = layout_read(p->dev, &p->layout, err);
@@ -267,8 +286,8 @@ static int make_plan(struct planner *p, struct sv_err *err)
 	rc = check_selection(p, err);
 	if (!rc)
 		rc = describe_parts(p);
-	for (size_t i = 0; !rc && i < p->map->n_parts; i++)
-		rc = map_volume(p, i, err);
+	if (!rc)
+		rc = map_volumes(p, err);
 	if (rc)
 		return rc;
 	rc = digest_metadata(p);
@@ -297,6 +316,7 @@ int plan_read(const struct sv_map_params *params, struct source *source, struct 
 	for (size_t i = 0; p.maps && i < p.map->n_parts; i++)
 		fsmap_destroy(p.maps[i]);
 	free(p.maps);
+	unlock_destroy(p.unlock);
 	layout_destroy(p.layout);
 	sv_extents_clear(&p.free);
 	sv_extents_clear(&p.absent);

@@ -21,6 +21,8 @@ static void print_part(FILE *out, const struct sv_map_part *part)
 	fprintf(out, "  partition %d: %s, %llu bytes at %llu, %llu read, %s", part->number,
 		*part->fs ? part->fs : "unknown", (unsigned long long)part->size,
 		(unsigned long long)part->start, (unsigned long long)part->used, part->state);
+	if (*part->inside)
+		fprintf(out, ", %s", part->inside);
 	if (*part->reason)
 		fprintf(out, ": %s", part->reason);
 	fputc('\n', out);
@@ -71,5 +73,7 @@ char *save_report_tail(const struct save_run *run, bool verified)
 		fprintf(out, "Everything that was to be read was read.\n");
 	fprintf(out, verified ? "The stored image was read back and is whole.\n"
 			      : "The stored image was not read back.\n");
+	if (run->more)
+		fprintf(out, "\n%s", run->more);
 	return fclose(out) ? (free(text), NULL) : text;
 }

@@ -11,14 +11,17 @@
 static int add_area(struct rescue_run *run, const struct sv_extents *list)
 {
 	return passes_round(&run->areas[run->n_areas++], list, PASSES_CLUSTER,
-			    run->source.dev->size);
+			    run->book.side.source.size);
 }
 
 /* Reads the table and the filesystems, by way of the rescue. What cannot be read counts as used. */
 static int read_plan(struct rescue_run *run, struct sv_map **map, struct sv_err *err)
 {
 	struct sv_map_params params = {
-		.root = run->params->root, .source = run->params->source, .sector_size = 0};
+		.root = run->params->root,
+		.source = run->params->source,
+		.unlock = run->params->unlock,
+	};
 	struct source seen = run->source;
 	struct sv_err why = {0};
 	int rc = rescue_view_create(run, &seen.dev);
@@ -27,22 +30,54 @@ static int read_plan(struct rescue_run *run, struct sv_map **map, struct sv_err 
 	rc = plan_read(&params, &seen, map, &why);
 	blk_close(seen.dev);
 	if (run->rc) {
+		sv_map_destroy(*map);
+		*map = NULL;
 		*err = run->err;
 		return run->rc;
 	}
 	if (rc == SV_E_NOMEM)
 		return sv_fail_nomem(err);
+	if (rc == SV_E_PASSPHRASE || rc == SV_E_USAGE || rc == SV_E_STOPPED) {
+		*err = why;
+		return rc;
+	}
 	if (rc)
 		job_say(run->job, SV_EVENT_WARNING,
 			"what is in use on %s cannot be found out (%s): all of it is treated alike",
-			run->source.dev->name, why.text);
+			run->book.side.source.name, why.text);
 	return 0;
+}
+
+/* Where no map could be made, metadata may be anywhere. */
+static int add_unmapped(struct sv_extents *list, const struct sv_map *map)
+{
+	int rc = *map->doubt ? sv_extents_add(list, 0, map->size) : 0;
+	for (size_t i = 0; !rc && i < map->n_parts; i++)
+		if (!strcmp(map->parts[i].state, "whole") && !map->parts[i].extended)
+			rc = sv_extents_add(list, map->parts[i].start, map->parts[i].size);
+	return rc;
+}
+
+/* What was touched for the map comes first, whatever the domain is; then all of the domain. */
+static int add_planned(struct rescue_run *run, const struct sv_map *map)
+{
+	struct sv_extents more = {0}, both = {0};
+	int rc = run->params->domain == SV_DOMAIN_METADATA
+			 ? add_unmapped(&more, map)
+			 : sv_runs_select(&more, &map->plan, 1u << SV_RUN_READ);
+	sv_extents_normalise(&more);
+	if (!rc)
+		rc = sv_extents_union(&both, &more, &run->touched);
+	if (!rc)
+		rc = add_area(run, &both);
+	sv_extents_clear(&more);
+	sv_extents_clear(&both);
+	return rc;
 }
 
 static int from_plan(struct rescue_run *run, struct sv_err *err)
 {
 	struct sv_map *map = NULL;
-	struct sv_extents used = {0}, both = {0};
 	int rc = read_plan(run, &map, err);
 	if (rc)
 		return rc;
@@ -52,15 +87,8 @@ static int from_plan(struct rescue_run *run, struct sv_err *err)
 						       .sentence = "the map is read",
 						       .map = map});
 	rc = add_area(run, &run->touched);
-	if (!rc && map && run->params->domain != SV_DOMAIN_METADATA) {
-		rc = sv_runs_select(&used, &map->plan, 1u << SV_RUN_READ);
-		if (!rc)
-			rc = sv_extents_union(&both, &used, &run->touched);
-		if (!rc)
-			rc = add_area(run, &both);
-	}
-	sv_extents_clear(&used);
-	sv_extents_clear(&both);
+	if (!rc && map)
+		rc = add_planned(run, map);
 	sv_map_destroy(map);
 	return rc ? sv_fail_nomem(err) : 0;
 }
@@ -92,7 +120,8 @@ static int from_file(struct rescue_run *run, struct sv_err *err)
 	const char *path = run->params->domain_file;
 	int rc = read_domain(path, &text, &len, err);
 	if (!rc)
-		rc = mapfile_parse(path, text, len, run->source.dev->size, 1, &map, &head, err);
+		rc = mapfile_parse(path, text, len, run->book.side.source.size, 1, &map, &head,
+				   err);
 	free(text);
 	if (rc)
 		return rc == SV_E_DATA ? sv_err_recode(err, SV_E_REFUSED) : rc;
@@ -108,7 +137,7 @@ static int from_file(struct rescue_run *run, struct sv_err *err)
 static int whole_area(struct rescue_run *run, struct sv_err *err)
 {
 	struct sv_extents all = {0};
-	int rc = sv_extents_add(&all, 0, run->source.dev->size);
+	int rc = sv_extents_add(&all, 0, run->book.side.source.size);
 	if (!rc)
 		rc = add_area(run, &all);
 	sv_extents_clear(&all);
@@ -134,7 +163,7 @@ int rescue_areas(struct rescue_run *run, struct sv_err *err)
 	int rc = run->params->domain_file ? from_file(run, err) : from_plan(run, err);
 	/* no area of a map that could not be made: then everything is one */
 	bool whole = run->params->domain == SV_DOMAIN_WHOLE || run->n_areas == 1;
-	if (!rc && !run->params->domain_file && run->params->domain != SV_DOMAIN_METADATA && whole)
+	if (!rc && !run->params->domain_file && whole)
 		rc = whole_area(run, err);
 	if (!rc)
 		count_done(run);

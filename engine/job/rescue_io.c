@@ -1,10 +1,8 @@
-/* rescue_io.c - the reads and writes of a rescue, a disk that goes away, and the view of readers */
+/* rescue_io.c - the reads and writes of a rescue, and what a failed read may mean */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/rescue.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* So much is left to the kernel before it is told to begin. */
 #define WRITE_BACK (8 * SV_MIB)
@@ -15,14 +13,15 @@ static bool is_bad_read(int e)
 	return e == EIO || e == ENODATA || e == EILSEQ || e == EREMOTEIO || e == ETIMEDOUT;
 }
 
-static enum attempt end_run(struct rescue_run *run, enum sv_error code, const struct sv_err *why)
+void rescue_end(struct rescue_run *run, enum sv_error code, const struct sv_err *why)
 {
-	if (!run->rc) {
-		run->err = *why;
-		run->rc = sv_err_recode(&run->err, code);
-	}
-	return ATTEMPT_END;
+	if (run->rc)
+		return;
+	run->err = *why;
+	run->rc = sv_err_recode(&run->err, code);
 }
+
+/* ---- failures that may have been the disk's farewell ---- */
 
 static void suspect(struct rescue_run *run, uint64_t off, uint32_t len)
 {
@@ -31,23 +30,98 @@ static void suspect(struct rescue_run *run, uint64_t off, uint32_t len)
 			(struct suspect){off, len, rmap_at(run->book.map, off).status};
 }
 
-/* The disk went away: failures just before may be its doing. */
 static void undo_suspects(struct rescue_run *run)
 {
 	while (run->n_suspects) {
 		const struct suspect *s = &run->suspects[--run->n_suspects];
-		rmap_set(run->book.map, s->off, s->len, s->before);
+		rescue_mark(run, s->off, s->len, s->before);
 	}
 }
+
+/* What was read before must still be readable. */
+static bool still_there(struct rescue_run *run, struct disk_read *read)
+{
+	uint64_t off;
+	for (unsigned int i = 0; i < RESCUE_PLACES; i++) {
+		if (!rescue_known_place(run, i, &off))
+			continue;
+		uint32_t len = (uint32_t)SV_MIN(run->unit, run->book.side.source.size - off);
+		if (!rescue_read(run, off, len, read))
+			return false;
+		if (!read->error)
+			return true;
+	}
+	sv_fail(&read->why, SV_E_SOURCE, read->error, run->source.dev->name,
+		"%s does not answer any more: not even what could be read before",
+		run->source.dev->name);
+	return false;
+}
+
+/*
+ * The disk went away: failures just before may be its doing, and are forgotten. But where it goes
+ * away for the second time it is the place that does it: that counts as failed, or nobody would
+ * ever get past it.
+ */
+static enum attempt lost(struct rescue_run *run, uint64_t off, uint32_t len,
+			 const struct sv_err *why)
+{
+	struct suspect first =
+		run->n_suspects ? run->suspects[0] : (struct suspect){.off = off, .len = len};
+	undo_suspects(run);
+	if (run->lost && run->lost_at == first.off)
+		rescue_mark(run, first.off, first.len,
+			    first.len > run->unit ? RMAP_UNTRIMMED : RMAP_BAD);
+	run->lost = true;
+	run->lost_at = first.off;
+	return rescue_wait_for_disk(run, why) ? ATTEMPT_AGAIN : ATTEMPT_END;
+}
+
+/* It failed, or the disk did: which of them? */
+static enum attempt judge(struct rescue_run *run, uint64_t off, uint32_t len)
+{
+	struct disk_read test;
+	if (!still_there(run, &test))
+		return atomic_load(&run->job->stop) ? ATTEMPT_END : lost(run, off, len, &test.why);
+	if (run->n_suspects == RESCUE_SUSPECTS)
+		run->n_suspects = 0;
+	return ATTEMPT_BAD;
+}
+
+/* After 4 failures in a row, after 8, 16 ... */
+static bool judge_is_due(const struct rescue_run *run)
+{
+	return run->any_good && run->n_suspects >= 4 && sv_is_pow2(run->n_suspects);
+}
+
+enum attempt rescue_farewell(struct rescue_run *run)
+{
+	if (!run->any_good || !run->n_suspects)
+		return ATTEMPT_GOOD;
+	enum attempt how = judge(run, run->suspects[0].off, run->suspects[0].len);
+	if (how != ATTEMPT_BAD)
+		return how;
+	run->n_suspects = 0;
+	return ATTEMPT_GOOD;
+}
+
+/* ---- one read ---- */
 
 static enum attempt write_target(struct rescue_run *run, uint64_t off, uint32_t len)
 {
 	struct sv_err why = {0};
+	const uint8_t *data = disk_reader_data(run->reader);
+	if (sv_extents_add(&run->unflushed, off, len)) {
+		sv_fail_nomem(&run->err);
+		run->rc = SV_E_NOMEM;
+		return ATTEMPT_END;
+	}
 	/* a file that we made has zeros everywhere, and stays sparse */
-	if (run->book.made && sv_is_zero(run->buf, len))
+	if (run->book.side.made && sv_is_zero(data, len))
 		return ATTEMPT_GOOD;
-	if (blk_pwrite(run->target.dev, run->buf, len, off, &why))
-		return end_run(run, SV_E_TARGET, &why);
+	if (blk_pwrite(run->target.dev, data, len, off, &why)) {
+		rescue_end(run, SV_E_TARGET, &why);
+		return ATTEMPT_END;
+	}
 	run->cached += len;
 	if (run->cached >= WRITE_BACK) {
 		blk_file_start_writes(run->target.base);
@@ -56,145 +130,23 @@ static enum attempt write_target(struct rescue_run *run, uint64_t off, uint32_t 
 	return ATTEMPT_GOOD;
 }
 
-enum attempt rescue_attempt(struct rescue_run *run, uint64_t off, uint32_t len, uint64_t *us)
+enum attempt rescue_attempt(struct rescue_run *run, uint64_t off, uint32_t len,
+			    struct disk_read *read)
 {
-	struct sv_err why = {0};
-	uint64_t then = sv_now_ns();
-	int rc = blk_pread(run->source.dev, run->buf, len, off, &why);
-	*us = (sv_now_ns() - then) / 1000;
-	run->book.reads++;
-	if (!rc) {
+	rescue_begins(run, off);
+	if (!rescue_read(run, off, len, read))
+		return ATTEMPT_END;
+	rescue_note(run, !read->error, read->us);
+	run->book.side.reads++;
+	if (!read->error) {
 		run->n_suspects = 0;
 		run->any_good = true;
 		run->last_good = off;
 		return write_target(run, off, len);
 	}
-	if (!is_bad_read(why.sys_errno)) {
-		undo_suspects(run);
-		return end_run(run, SV_E_SOURCE, &why);
-	}
-	run->book.failed_reads++;
+	if (!is_bad_read(read->error))
+		return lost(run, off, len, &read->why);
+	run->book.side.failed_reads++;
 	suspect(run, off, len);
-	return ATTEMPT_BAD;
-}
-
-bool rescue_still_there(struct rescue_run *run)
-{
-	struct sv_err why = {0};
-	unsigned int n = run->n_suspects;
-	/* after 4 failures in a row, after 8, 16 ...: what was read before must still be readable
-	 */
-	if (!run->any_good || n < 4 || !sv_is_pow2(n))
-		return true;
-	uint32_t len = (uint32_t)SV_MIN(run->unit, run->source.dev->size - run->last_good);
-	if (!blk_pread(run->source.dev, run->buf, len, run->last_good, &why)) {
-		run->n_suspects = n == RESCUE_SUSPECTS ? 0 : n;
-		return true;
-	}
-	undo_suspects(run);
-	struct sv_err story = {0};
-	sv_fail(&story, SV_E_SOURCE, why.sys_errno, run->source.dev->name,
-		"%s does not answer any more: not even what could be read before",
-		run->source.dev->name);
-	end_run(run, SV_E_SOURCE, &story);
-	return false;
-}
-
-int rescue_zero(struct rescue_run *run, uint64_t start, uint64_t len, struct sv_err *err)
-{
-	uint64_t end = start + len;
-	memset(run->buf, 0, PASSES_CLUSTER);
-	for (uint64_t pos = start; pos < end;) {
-		size_t n = (size_t)SV_MIN(end - pos, PASSES_CLUSTER - pos % PASSES_CLUSTER);
-		int rc = blk_pwrite(run->target.dev, run->buf, n, pos, err);
-		if (rc)
-			return sv_err_recode(err, SV_E_TARGET);
-		pos += n;
-	}
-	return 0;
-}
-
-/* ---- the view ---- */
-
-struct view {
-	struct blk_dev dev;
-	struct rescue_run *run;
-};
-
-static int view_fail(const struct view *v, uint64_t off, struct sv_err *err)
-{
-	return sv_fail(err, SV_E_IO, EIO, v->dev.name, "cannot read %s at offset %llu", v->dev.name,
-		       (unsigned long long)off);
-}
-
-/* Rescue [off, off + len), a part of one block of the map and of one cluster. */
-static int view_rescue(struct rescue_run *run, uint64_t off, uint32_t len)
-{
-	uint64_t us;
-	enum attempt how = rescue_attempt(run, off, len, &us);
-	if (how == ATTEMPT_END)
-		return SV_E_IO;
-	enum rmap_status status = how == ATTEMPT_GOOD ? RMAP_DONE
-				  : len > run->unit   ? RMAP_UNTRIMMED
-						      : RMAP_BAD;
-	if (rmap_set(run->book.map, off, len, status)) {
-		run->rc = sv_fail_nomem(&run->err);
-		return SV_E_IO;
-	}
-	return how == ATTEMPT_GOOD ? 0 : SV_E_IO;
-}
-
-/* The bytes at pos, up to the end of their block, cluster and request; *n of them. */
-static int view_piece(struct view *v, uint8_t *out, uint64_t pos, uint64_t end, size_t *n,
-		      struct sv_err *err)
-{
-	struct rescue_run *run = v->run;
-	struct rmap_block b = rmap_at(run->book.map, pos);
-	uint64_t from = SV_MAX(sv_round_down(pos, run->unit), b.start);
-	uint64_t to = SV_MIN(sv_round_up(end, run->unit), b.start + b.len);
-	to = SV_MIN(to, sv_round_down(pos, PASSES_CLUSTER) + PASSES_CLUSTER);
-	*n = (size_t)(SV_MIN(to, end) - pos);
-	if (b.status == RMAP_DONE)
-		return blk_pread(run->target.dev, out, *n, pos, err);
-	if (b.status != RMAP_UNTRIED || run->rc || atomic_load(&run->job->stop) ||
-	    view_rescue(run, from, (uint32_t)(to - from)))
-		return view_fail(v, pos, err);
-	memcpy(out, run->buf + (pos - from), *n);
-	return 0;
-}
-
-static int view_pread(struct blk_dev *dev, void *buf, size_t len, uint64_t off, struct sv_err *err)
-{
-	struct view *v = (struct view *)dev;
-	uint64_t end = off + len, pos = off;
-	if (sv_extents_add(&v->run->touched, off, len))
-		return sv_fail_nomem(err);
-	while (pos < end) {
-		size_t n = 0;
-		int rc = view_piece(v, (uint8_t *)buf + (pos - off), pos, end, &n, err);
-		if (rc)
-			return rc;
-		pos += n;
-	}
-	return 0;
-}
-
-static void view_close(struct blk_dev *dev)
-{
-	free(dev);
-}
-
-static const struct blk_ops view_ops = {.name = "rescue", .pread = view_pread, .close = view_close};
-
-int rescue_view_create(struct rescue_run *run, struct blk_dev **dev_ret)
-{
-	struct view *v = calloc(1, sizeof(*v));
-	if (!v)
-		return SV_E_NOMEM;
-	v->dev = *run->source.dev;
-	v->dev.ops = &view_ops;
-	v->dev.writable = false;
-	v->run = run;
-	*dev_ret = &v->dev;
-	return 0;
+	return judge_is_due(run) ? judge(run, off, len) : ATTEMPT_BAD;
 }

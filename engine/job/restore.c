@@ -221,18 +221,9 @@ static int say_start(struct restore_run *run, struct sv_err *err)
 /* What stands between "written" and "everything is there". */
 static int verdict(struct restore_run *run, struct sv_err *err)
 {
-	struct sv_extents bad = {0}, region = {0}, hit = {0};
-	int rc = sv_runs_select(&bad, image_reader_runs(run->reader), 1u << SV_RUN_BAD);
-	if (!rc)
-		rc = sv_extents_add(&region, run->sink.start, run->sink.len);
-	if (!rc)
-		rc = sv_extents_intersect(&hit, &bad, &region);
-	uint64_t bytes = sv_extents_total(&hit);
-	sv_extents_clear(&bad);
-	sv_extents_clear(&region);
-	sv_extents_clear(&hit);
-	if (rc)
-		return sv_fail_nomem(err);
+	uint64_t start = run->sink.start;
+	uint64_t bytes = sv_runs_within(image_reader_runs(run->reader), 1u << SV_RUN_BAD, start,
+					start + run->sink.len);
 	if (image_reader_digests_lost(run->reader) && !run->image_damaged) {
 		run->image_damaged = true;
 		job_say(run->job, SV_EVENT_DAMAGE, "disk.idx cannot be read any more");

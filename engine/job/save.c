@@ -275,6 +275,35 @@ static int write_image(struct save_run *run, struct sv_err *err)
 	return rc;
 }
 
+/* The source is open. */
+static int make_image(struct save_run *run, struct sv_err *err)
+{
+	int rc = plan_read(&run->params.map, &run->source, &run->map, err);
+	if (!rc) {
+		job_event(run->job, &(struct sv_event){.kind = SV_EVENT_PLAN,
+						       .sentence = "the plan",
+						       .object = run->map->source,
+						       .map = run->map});
+		rc = precompute_zeros(run);
+	}
+	if (!rc && !run->params.dry_run)
+		rc = write_image(run, err);
+	sv_map_destroy(run->map);
+	free(run->partitions);
+	return rc;
+}
+
+/* A disk that fails: there is another way to an image of it. */
+static void advise(const struct save_run *run, int rc, const struct sv_err *err)
+{
+	if (rc == SV_E_SOURCE && run->source.dev && err && err->sys_errno &&
+	    !gather_device_lost(err->sys_errno))
+		job_say(run->job, SV_EVENT_WARNING,
+			"this disk has areas that cannot be read: what can be is saved by salvor "
+			"rescue %s %s --image",
+			run->params.map.source, run->params.image);
+}
+
 static int save_run(struct sv_job *job, void *p, struct sv_err *err)
 {
 	struct save_state *s = p;
@@ -282,21 +311,24 @@ static int save_run(struct sv_job *job, void *p, struct sv_err *err)
 	int rc = save_settle_options(&run, err);
 	if (!rc)
 		rc = source_open(&run.params.map, run.params.image, &run.source, err);
-	if (!rc)
-		source_say_unguarded(job, &run.source);
-	if (!rc)
-		rc = plan_read(&run.params.map, &run.source, &run.map, err);
 	if (!rc) {
-		job_event(job, &(struct sv_event){.kind = SV_EVENT_PLAN,
-						  .sentence = "the plan",
-						  .object = run.map->source,
-						  .map = run.map});
-		rc = precompute_zeros(&run);
+		source_say_unguarded(job, &run.source);
+		rc = make_image(&run, err);
+	} else {
+		free(run.partitions);
 	}
-	if (!rc && !run.params.dry_run)
-		rc = write_image(&run, err);
-	sv_map_destroy(run.map);
+	advise(&run, rc, err);
 	source_close(&run.source);
+	return rc;
+}
+
+int save_from(struct sv_job *job, const struct sv_save_params *params, const struct source *source,
+	      const char *more, struct sv_err *err)
+{
+	struct save_run run = {.job = job, .params = *params, .source = *source, .more = more};
+	int rc = save_settle_options(&run, err);
+	if (!rc)
+		return make_image(&run, err);
 	free(run.partitions);
 	return rc;
 }

@@ -35,7 +35,13 @@ struct save_run {
 	uint32_t zero_checksum,
 		zero_checksum_last; /* of a full frame of zeros, and of the last frame */
 	uint64_t bad_bytes, bad_areas;
+	const char *more; /* for the end of report.txt; NULL = nothing */
 };
+
+/* A whole save of a source that is open and stays the caller's; params->map.source only names it.
+ * Errors as of a save. */
+int save_from(struct sv_job *job, const struct sv_save_params *params, const struct source *source,
+	      const char *more, struct sv_err *err);
 
 /*
  * Codec, level and frame size, and what else of the parameters was not given. With `resume`,

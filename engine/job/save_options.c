@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/save.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +52,10 @@ static int check_image_path(const struct sv_save_params *p, struct sv_err *err)
 		*slash = '\0';
 	else
 		strcpy(path, ".");
-	if (stat(path, &st) || !S_ISDIR(st.st_mode))
+	int e = stat(path, &st) ? errno : 0;
+	if (e && e != ENOENT && e != ENOTDIR)
+		return sv_fail(err, SV_E_STORE, e, path, "cannot look at %s", path);
+	if (e || !S_ISDIR(st.st_mode))
 		return sv_fail(err, SV_E_NOT_FOUND, 0, path,
 			       "there is no folder %s to put the image into", path);
 	return 0;
@@ -64,6 +68,7 @@ struct begun {
 	struct image_info info;
 	uint64_t volume_size;
 	bool whole, partial; /* --whole, --partitions */
+	bool unlocked;	     /* --unlock, --key-file */
 };
 
 static bool begun_with(const struct begun *b, int number)
@@ -126,6 +131,18 @@ static int check_volumes(const struct save_run *run, const struct begun *b, stru
 		       run->params.image, (unsigned long long)b->volume_size);
 }
 
+/* Locked, the plan would be another one, which looks like a disk that has changed. */
+static int check_unlock(const struct save_run *run, const struct begun *b, struct sv_err *err)
+{
+	const struct sv_unlock *unlock = run->params.map.unlock;
+	if (!b->unlocked || (unlock && (unlock->ask || unlock->n_key_files)))
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, run->params.image,
+		       "%s.part was begun with an encrypted volume unlocked: continue it with "
+		       "--unlock or --key-file, or start afresh",
+		       run->params.image);
+}
+
 /* What was not given is as it was then. */
 static int take_over(struct save_run *run, const struct begun *b)
 {
@@ -158,6 +175,9 @@ static int settle_resumed(struct save_run *run, struct sv_err *err)
 	for (size_t i = 0; i < b.info.n_parts; i++) {
 		b.whole |= !strcmp(b.info.parts[i].reason, PLAN_REASON_WHOLE);
 		b.partial |= !strcmp(b.info.parts[i].state, "absent");
+		b.unlocked |= !strcmp(b.info.parts[i].fs, "crypto_LUKS") &&
+			      (!strcmp(b.info.parts[i].state, "exact") ||
+			       !strcmp(b.info.parts[i].state, "union"));
 	}
 	int rc = codec_find(b.info.codec) ? 0 : SV_E_FORMAT;
 	if (rc)
@@ -168,6 +188,8 @@ static int settle_resumed(struct save_run *run, struct sv_err *err)
 		rc = check_selection(run, &b, err);
 	if (!rc)
 		rc = check_volumes(run, &b, err);
+	if (!rc)
+		rc = check_unlock(run, &b, err);
 	if (!rc && take_over(run, &b))
 		rc = sv_fail_nomem(err);
 	image_info_clear(&b.info);

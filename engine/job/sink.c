@@ -108,7 +108,7 @@ int sink_write(struct sink *sink, const struct sink_steps *steps, void *arg, str
 	if (!rc)
 		rc = of_target(check(sink, steps, arg, err), err);
 	if (!rc && atomic_load(&sink->job->stop))
-		rc = sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
+		rc = sv_fail_stopped(err, "");
 	if (!rc)
 		rc = of_target(sink_end(sink, err), err);
 	return rc;

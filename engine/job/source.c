@@ -93,9 +93,14 @@ static int open_device_source(const struct sv_map_params *params, const char *st
 int source_open(const struct sv_map_params *params, const char *store, struct source *source,
 		struct sv_err *err)
 {
-	int rc = disk_is_device_spec(params->source)
-			 ? open_device_source(params, store, source, err)
-			 : open_file_source(params, source, err);
+	bool is_device;
+	int rc = disk_look(params->source, &is_device, err);
+	if (!rc)
+		rc = is_device ? open_device_source(params, store, source, err)
+			       : open_file_source(params, source, err);
+	if (!rc && !source->dev->size)
+		rc = sv_fail(err, SV_E_SOURCE, 0, params->source, "%s holds nothing",
+			     params->source);
 	if (rc)
 		source_close(source);
 	if (rc == SV_E_IO || rc == SV_E_NOSPC)

@@ -16,7 +16,8 @@ struct source {
 /*
  * Find, check and open params->source read-only. With `partitions`, only those need to be free of
  * read-write use. `store` is the path of the image's directory, NULL when there is none: it must
- * not lie on a selected partition. SV_E_NOT_FOUND, SV_E_REFUSED, SV_E_SOURCE.
+ * not lie on a selected partition. SV_E_NOT_FOUND, SV_E_REFUSED, SV_E_SOURCE (also when it has no
+ * bytes: a disk that is gone says so).
  */
 int source_open(const struct sv_map_params *params, const char *store, struct source *source,
 		struct sv_err *err);

@@ -107,7 +107,8 @@ static int check_file_target(const struct target_params *params, struct target *
 		return rc;
 	}
 	if (errno != ENOENT)
-		return sv_fail(err, SV_E_NOT_FOUND, errno, t->path, "cannot look at %s", t->path);
+		return sv_fail(err, errno == ENOTDIR ? SV_E_NOT_FOUND : SV_E_TARGET, errno, t->path,
+			       "cannot look at %s", t->path);
 	if (!strncmp(t->path, "/dev/", 5))
 		return sv_fail(err, SV_E_NOT_FOUND, 0, t->path, "there is no disk %s", t->path);
 	t->create = true;
@@ -175,8 +176,11 @@ static int check_device_target(const struct target_params *params, struct target
 
 static int find_and_check(const struct target_params *params, struct target *t, struct sv_err *err)
 {
-	int rc = disk_is_device_spec(params->target) ? check_device_target(params, t, err)
-						     : check_file_target(params, t, err);
+	bool is_device;
+	int rc = disk_look(params->target, &is_device, err);
+	if (!rc)
+		rc = is_device ? check_device_target(params, t, err)
+			       : check_file_target(params, t, err);
 	return rc == SV_E_IO || rc == SV_E_NOSPC ? sv_err_recode(err, SV_E_TARGET) : rc;
 }
 

@@ -14,8 +14,6 @@
 #define SLOW_TIMES 10.0
 /* Before anything is known: 1 MB/s. */
 #define FIRST_GUESS 1.0
-/* Stages that every area goes through. */
-#define EACH_AREA 6u
 /* A gap this small is read rather than passed over by the head. */
 #define GAP SV_MIB
 
@@ -29,8 +27,8 @@ static const struct stage_ops *const stages[PASSES_END] = {
 int passes_create(const struct passes_params *params, struct rmap *map, struct passes **passes_ret)
 {
 	struct passes *p = calloc(1, sizeof(*p));
-	if (!p || rmap_create(rmap_size(map), &p->slow)) {
-		free(p);
+	if (!p || rmap_create(rmap_size(map), &p->slow) || rmap_create(rmap_size(map), &p->hints)) {
+		passes_destroy(p);
 		return SV_E_NOMEM;
 	}
 	p->params = *params;
@@ -53,6 +51,7 @@ void passes_destroy(struct passes *p)
 	if (!p)
 		return;
 	rmap_destroy(p->slow);
+	rmap_destroy(p->hints);
 	free(p);
 }
 
@@ -133,22 +132,32 @@ static size_t n_areas(const struct passes *p)
 	return SV_MAX(p->params.n_areas, 1u);
 }
 
+static const enum passes_stage easy[] = {PASSES_FORWARD, PASSES_EDGES, PASSES_TRIM};
+static const enum passes_stage hard[] = {PASSES_PROBE, PASSES_SWEEP, PASSES_TRIM, PASSES_SCRAPE};
+
+static unsigned int easy_steps(const struct passes *p)
+{
+	return (unsigned int)(SV_ARRAY(easy) * n_areas(p));
+}
+
+/* The first of the retries. */
+static unsigned int retry_step(const struct passes *p)
+{
+	return easy_steps(p) + (unsigned int)(SV_ARRAY(hard) * n_areas(p));
+}
+
 /* What is easy, area by area; then what is not; then again and again. */
 static enum passes_stage stage_of(const struct passes *p, unsigned int step, size_t *area)
 {
-	static const enum passes_stage easy[] = {PASSES_FORWARD, PASSES_EDGES};
-	static const enum passes_stage hard[] = {PASSES_PROBE, PASSES_SWEEP, PASSES_TRIM,
-						 PASSES_SCRAPE};
-	size_t n = n_areas(p);
-	*area = n - 1;
-	if (step >= EACH_AREA * n)
+	*area = n_areas(p) - 1;
+	if (step >= retry_step(p))
 		return p->params.retries == PASSES_RETRY_EVER ||
-				       step - EACH_AREA * n < p->params.retries
+				       step - retry_step(p) < p->params.retries
 			       ? PASSES_RETRY
 			       : PASSES_END;
-	bool is_hard = step >= SV_ARRAY(easy) * n;
+	bool is_hard = step >= easy_steps(p);
 	if (is_hard)
-		step -= (unsigned int)(SV_ARRAY(easy) * n);
+		step -= easy_steps(p);
 	size_t each = is_hard ? SV_ARRAY(hard) : SV_ARRAY(easy);
 	*area = step / each;
 	return is_hard ? hard[step % each] : easy[step % each];
@@ -164,6 +173,7 @@ static void enter(struct passes *p)
 	p->run = (struct run){0};
 	p->grow = (struct grow){0};
 	p->backwards = p->probing = false;
+	p->early = p->step < easy_steps(p);
 	p->round = p->fails = 0;
 	p->rest_tried = UINT64_MAX;
 	p->entered = true;
@@ -213,6 +223,11 @@ static int mark_bad(struct passes *p, const struct passes_read *read, uint32_t g
 int passes_result(struct passes *p, const struct passes_read *read, uint32_t good, uint64_t us)
 {
 	enum outcome outcome = good < read->len ? READ_BAD : READ_GOOD;
+	struct rmap_block named;
+	unsigned int hinted = RMAP_MASK(RMAP_BAD) | RMAP_MASK(RMAP_UNSCRAPED);
+	if (good && rmap_next(p->hints, read->off, hinted, &named) &&
+	    named.start < read->off + good)
+		p->no_hints = true;
 	int rc = rmap_set(p->map, read->off, good, RMAP_DONE);
 	if (!rc && outcome == READ_BAD) {
 		rc = mark_bad(p, read, good);
@@ -223,6 +238,15 @@ int passes_result(struct passes *p, const struct passes_read *read, uint32_t goo
 	if (!rc)
 		stages[p->stage]->result(p, read, outcome);
 	return rc;
+}
+
+int passes_hint(struct passes *p, uint64_t bad)
+{
+	uint64_t start = sv_round_down(bad, p->params.unit);
+	if (bad >= rmap_size(p->map))
+		return 0;
+	return rmap_set(p->hints, start, SV_MIN(p->params.unit, rmap_size(p->map) - start),
+			RMAP_BAD);
 }
 
 enum passes_stage passes_stage(const struct passes *p)
@@ -237,7 +261,7 @@ size_t passes_area(const struct passes *p)
 
 uint32_t passes_retry(const struct passes *p)
 {
-	return p->stage == PASSES_RETRY ? p->step - EACH_AREA * (uint32_t)n_areas(p) + 1 : 0;
+	return p->stage == PASSES_RETRY ? p->step - retry_step(p) + 1 : 0;
 }
 
 uint64_t passes_slow_bytes(const struct passes *p)

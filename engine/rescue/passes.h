@@ -19,7 +19,8 @@ enum passes_stage {
 	PASSES_EDGES,	/* what lies beside something that was read well, up to the first trouble */
 	PASSES_PROBE,	/* the middle of what is left, and on from there where that goes well */
 	PASSES_SWEEP,	/* all that is still untried */
-	PASSES_TRIM,	/* failed reads: from both edges, sector by sector, to the first bad one */
+	PASSES_TRIM,	/* failed reads: from both edges, sector by sector, to the first bad one;
+			   before what is hard only from edges beside what was read well */
 	PASSES_SCRAPE,	/* between them, sector by sector */
 	PASSES_RETRY,	/* bad sectors, once more */
 	PASSES_END,
@@ -68,6 +69,13 @@ bool passes_next(struct passes *passes, struct passes_read *read, int *rc);
  */
 int passes_result(struct passes *passes, const struct passes_read *read, uint32_t good,
 		  uint64_t us);
+
+/*
+ * After a result that was not all good: the disk itself named this byte as the first that failed.
+ * It saves reads where all around it is read well, and is believed only as long as no sector so
+ * named is ever read. SV_E_NOMEM.
+ */
+int passes_hint(struct passes *passes, uint64_t bad);
 
 enum passes_stage passes_stage(const struct passes *passes);
 /* Which of the areas, from 0; which of the retries, from 1. */

@@ -34,7 +34,12 @@ struct grow {
 struct passes {
 	struct passes_params params;
 	struct rmap *map;
-	struct rmap *slow;	       /* RMAP_BAD: came, but slowly */
+	struct rmap *slow; /* RMAP_BAD: came, but slowly */
+	struct rmap
+		*hints; /* sectors the disk named: RMAP_BAD, and RMAP_UNSCRAPED when of no use */
+	bool no_hints;	/* it named one that can be read */
+	/* what is behind a bad sector was taken for good, and read at once: how often it was not */
+	unsigned int guesses, wrong;
 	unsigned int step;	       /* of the order of stages and areas */
 	enum passes_stage stage;       /* of the step */
 	const struct sv_extents *area; /* of the step; NULL = the whole disk */
@@ -49,6 +54,7 @@ struct passes {
 	struct run run;
 	struct grow grow;
 	bool backwards, probing;
+	bool early; /* before what is hard: only what is easy */
 	unsigned int round, fails;
 	uint64_t limit, rest_tried;
 };

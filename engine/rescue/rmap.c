@@ -17,6 +17,7 @@ struct entry {
 struct rmap {
 	uint64_t size;
 	uint64_t total[RMAP_STATUSES];
+	size_t runs[RMAP_STATUSES];
 	struct entry *v;
 	size_t gap, room, after;
 };
@@ -37,6 +38,7 @@ int rmap_create(uint64_t size, struct rmap **map_ret)
 	map->gap = 1;
 	map->room = FIRST_ROOM - 1;
 	map->total[RMAP_UNTRIED] = size;
+	map->runs[RMAP_UNTRIED] = 1;
 	*map_ret = map;
 	return 0;
 }
@@ -62,6 +64,11 @@ size_t rmap_count(const struct rmap *map)
 uint64_t rmap_total(const struct rmap *map, enum rmap_status status)
 {
 	return map->total[status];
+}
+
+size_t rmap_runs(const struct rmap *map, enum rmap_status status)
+{
+	return map->runs[status];
 }
 
 static struct entry *entry_of(const struct rmap *map, size_t i)
@@ -152,6 +159,7 @@ static void append(struct rmap *map, uint64_t start, enum rmap_status status)
 {
 	map->v[map->gap++] = (struct entry){start, status};
 	map->room--;
+	map->runs[status]++;
 }
 
 static void count(struct rmap *map, size_t first, size_t last, uint64_t start, uint64_t end,
@@ -160,6 +168,7 @@ static void count(struct rmap *map, size_t first, size_t last, uint64_t start, u
 	for (size_t i = first; i <= last; i++) {
 		struct rmap_block b = rmap_block(map, i);
 		map->total[b.status] -= SV_MIN(b.start + b.len, end) - SV_MAX(b.start, start);
+		map->runs[b.status]--;
 	}
 	map->total[status] += end - start;
 }
@@ -195,6 +204,7 @@ int rmap_set(struct rmap *map, uint64_t start, uint64_t len, enum rmap_status st
 	} else if (map->after && map->v[map->gap + map->room].status == status) {
 		map->after--;
 		map->room++;
+		map->runs[status]--;
 	}
 	return 0;
 }

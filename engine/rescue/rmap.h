@@ -44,6 +44,8 @@ size_t rmap_count(const struct rmap *map);
 struct rmap_block rmap_block(const struct rmap *map, size_t i);
 /* Bytes of a status; O(1). */
 uint64_t rmap_total(const struct rmap *map, enum rmap_status status);
+/* Blocks of a status; O(1). */
+size_t rmap_runs(const struct rmap *map, enum rmap_status status);
 
 /* [start, start + len) gets a status. SV_E_RANGE, SV_E_NOMEM: then nothing changed. */
 int rmap_set(struct rmap *map, uint64_t start, uint64_t len, enum rmap_status status);

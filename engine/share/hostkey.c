@@ -91,7 +91,7 @@ static int scan(struct share *s, char *text, size_t cap, struct sv_err *err)
 		;
 	close(program.out);
 	waitpid(program.pid, NULL, 0);
-	return share_cancelled(s) ? share_stopped(err) : 0;
+	return share_cancelled(s) ? sv_fail_stopped(err, "") : 0;
 }
 
 /* One line into DIR/known_hosts. */

@@ -19,11 +19,6 @@ bool share_cancelled(const struct share *s)
 	return s->params && s->params->cancelled && s->params->cancelled(s->params->arg);
 }
 
-int share_stopped(struct sv_err *err)
-{
-	return sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
-}
-
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -120,7 +115,7 @@ static int explain_port(struct share *s, int e, struct sv_err *err)
 	unsigned int port = s->url.port;
 	switch (e) {
 	case ECANCELED:
-		return share_stopped(err);
+		return sv_fail_stopped(err, "");
 	case ECONNREFUSED:
 		return share_fail(s, SHARE_STEP_PORT, err, SV_E_STORE, 0,
 				  "%s is there, but nothing listens on its port %u: is the %s "

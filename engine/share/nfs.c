@@ -81,7 +81,7 @@ static int probe(struct share *s, int fd, struct sv_err *err)
 	uint32_t version = 0;
 	int e = ask_version(s, fd, &version);
 	if (e == ECANCELED)
-		return share_stopped(err);
+		return sv_fail_stopped(err, "");
 	if (e == ETIMEDOUT)
 		return share_fail(s, SHARE_STEP_PROTOCOL, err, SV_E_STORE, 0,
 				  "%s takes the connection on port %u but says nothing: is its NFS "
@@ -198,7 +198,7 @@ static int mount_nfs(struct share *s, struct sv_err *err)
 	} while ((e == ENOENT || e == ENOTDIR || e == EACCES) && !share_cancelled(s) &&
 		 go_up(folder));
 	if (e && share_cancelled(s))
-		return share_stopped(err);
+		return sv_fail_stopped(err, "");
 	if (e)
 		return explain_mount(s, refused ? refused : e, err);
 	share_pass(s, SHARE_STEP_PROTOCOL, "%s", s->protocol);

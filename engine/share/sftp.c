@@ -35,7 +35,7 @@ static int probe(struct share *s, int fd, struct sv_err *err)
 	for (int i = 0; i < BANNER_LINES && !e && strncmp(line, "SSH-", 4); i++)
 		e = receive_line(s, fd, line);
 	if (e == ECANCELED)
-		return share_stopped(err);
+		return sv_fail_stopped(err, "");
 	if (e || (strncmp(line, "SSH-2.0-", 8) && strncmp(line, "SSH-1.99-", 9)))
 		return share_fail(s, SHARE_STEP_PROTOCOL, err, SV_E_STORE, 0,
 				  "what answers on port %u of %s is no SSH server", s->url.port,
@@ -127,7 +127,7 @@ static int wait_for_mount(struct share *s, const struct sv_program *program, cha
 		if (is_mounted(s))
 			return 0;
 		if (share_cancelled(s))
-			return share_stopped(err);
+			return sv_fail_stopped(err, "");
 	}
 	return SV_E_STORE;
 }

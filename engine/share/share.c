@@ -163,7 +163,7 @@ static int take_steps(struct share *s, struct sv_err *err)
 	int rc = ops->probe(s, fd, err);
 	close(fd);
 	if (!rc && share_cancelled(s))
-		rc = share_stopped(err);
+		rc = sv_fail_stopped(err, "");
 	if (!rc)
 		rc = share_may_mount(s, err);
 	if (!rc)

@@ -67,7 +67,6 @@ int share_send(struct share *s, int fd, const void *buf, size_t len);
 int share_receive(struct share *s, int fd, void *buf, size_t len);
 /* true when the caller wants no more. */
 bool share_cancelled(const struct share *s);
-int share_stopped(struct sv_err *err);
 
 /* ---- watch.c ---- */
 

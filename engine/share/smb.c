@@ -72,7 +72,7 @@ static int explain_probe(struct share *s, int e, struct sv_err *err)
 	const char *host = s->url.host;
 	switch (e) {
 	case ECANCELED:
-		return share_stopped(err);
+		return sv_fail_stopped(err, "");
 	case ETIMEDOUT:
 		return share_fail(s, SHARE_STEP_PROTOCOL, err, SV_E_STORE, 0,
 				  "%s takes the connection on port %u but says nothing: is that "

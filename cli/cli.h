@@ -41,11 +41,17 @@ enum cli_opt_id {
 	OPT_PASSWORD_FILE,
 	OPT_HOST_KEY,
 	OPT_IDENTITY,
+	OPT_KEY_FILE,
+	OPT_UNLOCK,
 	OPT_WAKE,
 	OPT_PASSES,
 	OPT_RETRIES,
 	OPT_DOMAIN,
 	OPT_SAVE_EVERY,
+	OPT_SLOW_MS,
+	OPT_COPY,
+	OPT_WAIT,
+	OPT_IMAGE,
 	OPT_COUNT
 };
 
@@ -131,10 +137,11 @@ struct cli_args {
 	const char *root; /* "" or $SALVOR_ROOT */
 
 	bool help, version, json, quiet, verbose, dry_run;
-	bool extents, whole, no_verify, resume;
+	bool extents, whole, no_verify, resume, image;
 	const char *progress, *preset, *codec, *on_error, *note;
 	const char *free_mode, *confirm_erase, *against;
-	const char *password_file, *host_key, *identity;
+	const char *password_file, *host_key, *identity, *key_file;
+	bool unlock;
 	bool read_only, wake;
 	struct share *share; /* what a URL among the words was mounted as; or NULL */
 	int level;	     /* INT_MIN = not given */
@@ -144,8 +151,8 @@ struct cli_args {
 	int *partitions; /* freed by cli_args_clear() */
 	size_t n_partitions;
 	int partition, target_partition;
-	const char *passes, *domain;
-	int retries, save_every; /* save_every: INT_MIN = not given */
+	const char *passes, *domain, *copy;
+	int retries, save_every, slow_ms, wait; /* the last three: INT_MIN = not given */
 };
 
 /*
@@ -212,8 +219,9 @@ json_t *cli_json_map(const char *type, const struct sv_map *map);
 void cli_print_map(FILE *out, const struct sv_map *map, struct sv_err *err);
 /* Only size, table and partitions. */
 void cli_print_disk_content(FILE *out, const struct sv_map *map, struct sv_err *err);
-#define CLI_WARNING_TEXT 320
-/* What is wrong with the disk's table, sentence by sentence; NULL after the last. Returns text. */
+#define CLI_WARNING_TEXT 420
+/* What is wrong with the disk's table, or stays locked, sentence by sentence; NULL after the last.
+ * Returns text. */
 const char *cli_map_warning(const struct sv_map *map, size_t i, char text[CLI_WARNING_TEXT]);
 /* "salvor: warning: SENTENCE." on stderr. */
 void cli_say_warning(const char *sentence);
@@ -222,6 +230,9 @@ void cli_say_warning(const char *sentence);
 json_t *cli_json_disk(const struct disk *disk);
 /* "/dev/sda: 1.0 TB (931.5 GiB), Samsung SSD 870 EVO, serial S5Y2NJ0R204821F" */
 void cli_print_disk(FILE *out, const struct disk *disk);
+
+/* Which files were hit: the document of salvor report, and a line of a rescue. */
+json_t *cli_json_report(const struct sv_report *report);
 
 /* The partitions an image holds. */
 json_t *cli_json_image_parts(const struct image_info *info);
@@ -238,6 +249,11 @@ void cli_json_target(const struct cli_args *args, json_t *line);
 
 /* ---- jobs ---- */
 
+struct cli_job_result {
+	uint64_t seconds;
+	struct sv_progress last; /* where it stood at the end */
+};
+
 /* What a verb adds to the common course of a job. */
 struct cli_job_ops {
 	const char *doing; /* "saving", for the progress line */
@@ -251,19 +267,17 @@ struct cli_job_ops {
 	bool plan_early;
 	void (*plan)(const struct cli_args *args, const struct sv_map *map);
 	json_t *(*plan_json)(const struct cli_args *args, const struct sv_map *map);
-};
-
-struct cli_job_result {
-	uint64_t seconds;
-	struct sv_progress last; /* where it stood at the end */
+	/* What was done, on stdout for people: after success, and where sums_up_unreadable also
+	 * when areas of the source could not be read. Not called for a dry run. */
+	void (*summary)(const struct cli_args *args, const struct cli_job_result *result);
+	bool sums_up_unreadable;
 };
 
 /*
- * Create and start the job, tell events and progress, obey signals, wait. Returns the job's code.
- * The signals stay blocked afterwards: what the job did is done, and is told to the end.
+ * Create and start the job, tell events, progress and the end, obey signals. Returns the job's
+ * code. The signals stay blocked afterwards: what the job did is done, and is told to the end.
  */
-int cli_job_run(const struct cli_args *args, const struct cli_job_ops *ops,
-		struct cli_job_result *result, struct sv_err *err);
+int cli_job_run(const struct cli_args *args, const struct cli_job_ops *ops, struct sv_err *err);
 
 /* Hold SIGINT, SIGTERM and SIGHUP back while something must not be cut short. cli_signals_release()
  * gives SV_E_STOPPED when one came. */
@@ -271,6 +285,21 @@ void cli_signals_hold(void);
 int cli_signals_release(struct sv_err *err);
 /* true when one of them waits. */
 bool cli_signals_pending(void);
+
+/* ---- secrets (secret.c) ---- */
+
+/* A line from the terminal, without echo; "BEFORE NAME AFTER: " asks for it. Where stdin is no
+ * terminal, its next line, and nothing is asked. "" at its end. SV_E_STOPPED, SV_E_USAGE (too long:
+ * `max` bytes with the NUL). */
+int cli_ask_secret(const char *before, const char *name, const char *after, char *secret,
+		   size_t max, struct sv_err *err);
+/* The ask() of struct sv_unlock, for when nothing else uses the terminal. */
+int cli_unlock_ask(void *arg, const char *volume, unsigned int attempt,
+		   char passphrase[SV_PASSPHRASE_MAX], struct sv_err *err);
+/* --key-file and --unlock. Points into args. */
+void cli_unlock_init(const struct cli_args *args, struct sv_unlock *unlock);
+/* The same for the job that create() of struct cli_job_ops makes: `arg` is create()'s. */
+const struct sv_unlock *cli_job_unlock(const struct cli_args *args, void *arg);
 
 /* ---- stores on other machines (share.c) ---- */
 
@@ -312,6 +341,7 @@ int cmd_rescue(const struct cli_args *args, struct sv_err *err);
 int cmd_verify(const struct cli_args *args, struct sv_err *err);
 int cmd_show(const struct cli_args *args, struct sv_err *err);
 int cmd_list(const struct cli_args *args, struct sv_err *err);
+int cmd_report(const struct cli_args *args, struct sv_err *err);
 int cmd_share(const struct cli_args *args, struct sv_err *err);
 int cmd_completion(const struct cli_args *args, struct sv_err *err);
 

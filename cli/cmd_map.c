@@ -32,6 +32,8 @@ static int print_map(const struct cli_args *args, const struct sv_map *map, stru
 
 int cmd_map(const struct cli_args *args, struct sv_err *err)
 {
+	struct sv_unlock unlock;
+	cli_unlock_init(args, &unlock);
 	struct sv_map_params params = {
 		.root = args->root,
 		.source = args->words[0],
@@ -39,6 +41,7 @@ int cmd_map(const struct cli_args *args, struct sv_err *err)
 		.partitions = args->partitions,
 		.n_partitions = args->n_partitions,
 		.whole = args->whole,
+		.unlock = &unlock,
 	};
 	struct sv_map *map = NULL;
 	if (args->extents && args->json)

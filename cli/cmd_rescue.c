@@ -55,6 +55,20 @@ static void parse_domain(const char *word, struct sv_rescue_params *params)
 		params->domain_file = word;
 }
 
+/* -1: without end, as when not given. */
+static int parse_wait(const struct cli_args *args, struct sv_rescue_params *params,
+		      struct sv_err *err)
+{
+	if (args->wait == INT_MIN || args->wait == -1)
+		return 0;
+	if (args->wait < 0)
+		return sv_fail(err, SV_E_USAGE, 0, "wait",
+			       "--wait is a number of seconds, not %d; -1 is without end",
+			       args->wait);
+	params->wait_s = args->wait ? (uint32_t)args->wait : SV_RESCUE_WAIT_NOT;
+	return 0;
+}
+
 static int parse_counts(const struct cli_args *args, struct sv_rescue_params *params,
 			struct sv_err *err)
 {
@@ -62,6 +76,11 @@ static int parse_counts(const struct cli_args *args, struct sv_rescue_params *pa
 		return sv_fail(err, SV_E_USAGE, 0, "retries",
 			       "--retries cannot be %d; -1 is without end", args->retries);
 	params->retries = args->retries < 0 ? UINT32_MAX : (uint32_t)args->retries;
+	if (args->slow_ms < 0 && args->slow_ms != INT_MIN)
+		return sv_fail(err, SV_E_USAGE, 0, "slow-ms",
+			       "--slow-ms is a number of milliseconds, not %d", args->slow_ms);
+	if (args->slow_ms != INT_MIN)
+		params->slow_ms = args->slow_ms ? (uint32_t)args->slow_ms : SV_RESCUE_NEVER_SLOW;
 	if (args->save_every == INT_MIN)
 		return 0;
 	if (args->save_every < 0)
@@ -78,16 +97,25 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 	struct sv_rescue_params params = {
 		.root = args->root,
 		.source = args->words[0],
-		.target = args->words[1],
+		.target = args->image ? NULL : args->words[1],
+		.image = args->image ? args->words[1] : NULL,
 		.mapfile = args->words[2],
 		.sector_size = args->sector_size,
 		.confirm_erase = args->confirm_erase,
+		.unlock = cli_job_unlock(args, arg),
 		.dry_run = args->dry_run,
 	};
+	if (args->image && args->words[2])
+		return sv_fail(err, SV_E_USAGE, 0, "image", "with --image no MAPFILE is given");
+	if (!args->image && !args->words[2])
+		return sv_fail(err, SV_E_USAGE, 0, "rescue",
+			       "MAPFILE is missing; see 'salvor rescue --help'");
 	parse_domain(args->domain, &params);
 	int rc = parse_passes(args->passes, &params.passes, err);
 	if (!rc)
 		rc = parse_counts(args, &params, err);
+	if (!rc)
+		rc = parse_wait(args, &params, err);
 	return rc ? rc : sv_job_create_rescue(&params, fn, arg, job, err);
 }
 
@@ -95,7 +123,8 @@ static void start(const struct cli_args *args, json_t *line)
 {
 	cli_json_string(line, "source", args->words[0]);
 	cli_json_string(line, "target", args->words[1]);
-	cli_json_string(line, "mapfile", args->words[2]);
+	cli_json_text(line, "mapfile", args->words[2]);
+	cli_json_bool(line, "image", args->image);
 }
 
 static bool named_disk(const struct cli_args *args, size_t word, struct disk *disk)
@@ -122,7 +151,8 @@ static void plan(const struct cli_args *args, const struct sv_map *map)
 	(void)map;
 	put_end(args, "From: ", 0);
 	put_end(args, "To: ", 1);
-	put_end(args, "Map: ", 2);
+	if (args->words[2])
+		put_end(args, "Map: ", 2);
 	printf("Read: %s. Passes: %s.\n", args->domain ? args->domain : "whole, what is used first",
 	       args->passes ? args->passes : "copy,trim,scrape,retry");
 }
@@ -166,14 +196,8 @@ int cmd_rescue(const struct cli_args *args, struct sv_err *err)
 		.plan_early = true,
 		.plan = plan,
 		.plan_json = plan_json,
+		.summary = summary,
+		.sums_up_unreadable = true,
 	};
-	struct cli_job_result result = {0};
-	int rc = cli_job_run(args, &ops, &result, err);
-	if (args->json || args->quiet || (rc && rc != SV_E_UNREADABLE))
-		return rc;
-	if (args->dry_run)
-		puts("Nothing was written. All checks passed.");
-	else
-		summary(args, &result);
-	return rc;
+	return cli_job_run(args, &ops, err);
 }

@@ -77,6 +77,17 @@ static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
 	return line;
 }
 
+static void summary(const struct cli_args *args, const struct cli_job_result *result)
+{
+	char time[SV_SIZE_TEXT];
+	fputs("Restored ", stdout);
+	cli_put(stdout, args->words[0]);
+	fputs(" to ", stdout);
+	cli_put(stdout, args->words[1]);
+	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
+	       sv_text_duration(time, result->seconds));
+}
+
 int cmd_restore(const struct cli_args *args, struct sv_err *err)
 {
 	static const struct cli_job_ops ops = {
@@ -86,21 +97,7 @@ int cmd_restore(const struct cli_args *args, struct sv_err *err)
 		.plan_early = true,
 		.plan = plan,
 		.plan_json = plan_json,
+		.summary = summary,
 	};
-	char time[SV_SIZE_TEXT];
-	struct cli_job_result result = {0};
-	int rc = cli_job_run(args, &ops, &result, err);
-	if (rc || args->json || args->quiet)
-		return rc;
-	if (args->dry_run) {
-		puts("Nothing was written. All checks passed.");
-		return 0;
-	}
-	fputs("Restored ", stdout);
-	cli_put(stdout, args->words[0]);
-	fputs(" to ", stdout);
-	cli_put(stdout, args->words[1]);
-	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
-	       sv_text_duration(time, result.seconds));
-	return 0;
+	return cli_job_run(args, &ops, err);
 }

@@ -11,7 +11,8 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 			.sector_size = args->sector_size,
 			.partitions = args->partitions,
 			.n_partitions = args->n_partitions,
-			.whole = args->whole},
+			.whole = args->whole,
+			.unlock = cli_job_unlock(args, arg)},
 		.image = args->words[1],
 		.preset = args->preset,
 		.codec = args->codec,
@@ -85,14 +86,8 @@ int cmd_save(const struct cli_args *args, struct sv_err *err)
 		.start = start,
 		.plan = plan,
 		.plan_json = plan_json,
+		.summary = summary,
+		.sums_up_unreadable = true,
 	};
-	struct cli_job_result result = {0};
-	int rc = cli_job_run(args, &ops, &result, err);
-	if (args->json || args->quiet || (rc && rc != SV_E_UNREADABLE))
-		return rc;
-	if (args->dry_run && !rc)
-		puts("Nothing was written. All checks passed.");
-	else if (!args->dry_run)
-		summary(args, &result);
-	return rc;
+	return cli_job_run(args, &ops, err);
 }

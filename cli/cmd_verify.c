@@ -21,21 +21,21 @@ static void start(const struct cli_args *args, json_t *line)
 	cli_json_text(line, "against", args->against);
 }
 
-int cmd_verify(const struct cli_args *args, struct sv_err *err)
+static void summary(const struct cli_args *args, const struct cli_job_result *result)
 {
-	static const struct cli_job_ops ops = {
-		.doing = "checking", .create = create, .start = start};
 	char time[SV_SIZE_TEXT];
-	struct cli_job_result result = {0};
-	int rc = cli_job_run(args, &ops, &result, err);
-	if (rc || args->json || args->quiet)
-		return rc;
 	cli_put(stdout, args->words[0]);
 	fputs(" is whole", stdout);
 	if (args->against) {
 		fputs(" and the same as ", stdout);
 		cli_put(stdout, args->against);
 	}
-	printf(", %s.\n", sv_text_duration(time, result.seconds));
-	return 0;
+	printf(", %s.\n", sv_text_duration(time, result->seconds));
+}
+
+int cmd_verify(const struct cli_args *args, struct sv_err *err)
+{
+	static const struct cli_job_ops ops = {
+		.doing = "checking", .create = create, .start = start, .summary = summary};
+	return cli_job_run(args, &ops, err);
 }

@@ -15,6 +15,8 @@ static json_t *json_part(const struct sv_map_part *part)
 	cli_json_text(o, "uuid", part->uuid);
 	cli_json_string(o, "state", part->state);
 	cli_json_text(o, "reason", part->reason);
+	if (*part->inside)
+		cli_json_string(o, "inside", part->inside);
 	cli_json_bytes(o, "used", part->used);
 	return o;
 }
@@ -64,31 +66,41 @@ static void add_row(struct cli_table *table, const struct sv_map_part *part)
 	cli_table_cell(table, false, state_words(part));
 }
 
+static void print_about(FILE *out, int number, const char *text)
+{
+	if (!*text)
+		return;
+	if (number)
+		fprintf(out, "  %d: ", number);
+	else
+		fputs("  -: ", out);
+	cli_put(out, text);
+	fputs("\n", out);
+}
+
 static void print_reasons(FILE *out, const struct sv_map *map)
 {
 	for (size_t i = 0; i < map->n_parts; i++) {
 		const struct sv_map_part *part = &map->parts[i];
-		if (!*part->reason || part->extended)
-			continue;
-		if (part->number)
-			fprintf(out, "  %d: ", part->number);
-		else
-			fputs("  -: ", out);
-		cli_put(out, part->reason);
-		fputs("\n", out);
+		print_about(out, part->number, part->inside);
+		if (!part->extended)
+			print_about(out, part->number, part->reason);
 	}
 }
 
 const char *cli_map_warning(const struct sv_map *map, size_t i, char text[CLI_WARNING_TEXT])
 {
 	bool dead = map->primary_gpt_dead, doubt = *map->doubt;
+	size_t before = (size_t)dead + (size_t)doubt;
 	if (dead && i == 0)
 		snprintf(text, CLI_WARNING_TEXT,
 			 "the primary GPT is unusable; the partitions are those of its backup");
-	else if (doubt && i == (dead ? 1 : 0))
+	else if (doubt && i + 1 == before)
 		snprintf(text, CLI_WARNING_TEXT,
 			 "the partition table is not trusted, so everything is read: %s",
 			 map->doubt);
+	else if (*map->locked && i == before)
+		snprintf(text, CLI_WARNING_TEXT, "%s", map->locked);
 	else
 		return NULL;
 	return text;

@@ -72,6 +72,10 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			  FIELD(host_key), OPT_TYPE_TEXT, COMPLETE_NOTHING},
 	[OPT_IDENTITY] = {"identity", 0, "FILE", NULL, "private key for the SSH server",
 			  FIELD(identity), OPT_TYPE_TEXT, COMPLETE_FILE},
+	[OPT_KEY_FILE] = {"key-file", 0, "FILE", NULL, "key of an encrypted volume",
+			  FIELD(key_file), OPT_TYPE_TEXT, COMPLETE_FILE},
+	[OPT_UNLOCK] = {"unlock", 0, NULL, NULL, "ask for the passphrases of encrypted volumes",
+			FIELD(unlock), OPT_TYPE_FLAG, COMPLETE_NOTHING},
 	[OPT_WAKE] = {"wake", 0, NULL, NULL, "ask a sleeping disk, too", FIELD(wake), OPT_TYPE_FLAG,
 		      COMPLETE_NOTHING},
 	[OPT_PASSES] = {"passes", 0, "LIST", NULL, "which passes of copy,trim,scrape,retry",
@@ -83,6 +87,14 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			OPT_TYPE_TEXT, COMPLETE_FILE},
 	[OPT_SAVE_EVERY] = {"save-every", 0, "SECONDS", NULL, "how often the mapfile is saved",
 			    FIELD(save_every), OPT_TYPE_INT, COMPLETE_NOTHING},
+	[OPT_SLOW_MS] = {"slow-ms", 0, "MS", NULL, "slower reads than that are put off",
+			 FIELD(slow_ms), OPT_TYPE_INT, COMPLETE_NOTHING},
+	[OPT_IMAGE] = {"image", 0, NULL, NULL, "make an image of what was rescued", FIELD(image),
+		       OPT_TYPE_FLAG, COMPLETE_NOTHING},
+	[OPT_COPY] = {"copy", 0, "COPY", NULL, "what was rescued onto", FIELD(copy), OPT_TYPE_TEXT,
+		      COMPLETE_DISK},
+	[OPT_WAIT] = {"wait", 0, "SECONDS", NULL, "how long a disk that went away is waited for",
+		      FIELD(wait), OPT_TYPE_INT, COMPLETE_NOTHING},
 };
 
 static int bad_value(const struct cli_option *option, const char *value, struct sv_err *err)
@@ -350,7 +362,7 @@ int cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli_arg
 	int rc = 0;
 	memset(args, 0, sizeof(*args));
 	args->verb = verb;
-	args->level = args->save_every = INT_MIN;
+	args->level = args->save_every = args->slow_ms = args->wait = INT_MIN;
 	args->root = getenv("SALVOR_ROOT");
 	if (!args->root)
 		args->root = "";

@@ -84,6 +84,7 @@ static const char *rescue_words(const char *pass)
 		{"trim", "trimming bad areas"},
 		{"scrape", "scraping bad areas"},
 		{"retry", "retrying bad sectors"},
+		{"image", "making the image"},
 	};
 	for (size_t i = 0; i < SV_ARRAY(words); i++)
 		if (!strcmp(pass, words[i][0]))
@@ -91,11 +92,26 @@ static const char *rescue_words(const char *pass)
 	return "rescuing";
 }
 
+/* What the disk lets us wait for instead of a rate and a time that is left. */
+static void format_wait(const struct sv_rescue_state *now, char *out, size_t cap)
+{
+	int n = snprintf(out, cap,
+			 now->waits == SV_WAIT_DISK ? "the disk is gone for %llu s, waiting for it"
+						    : "the disk does not answer since %llu s",
+			 (unsigned long long)now->wait_s);
+	if (now->last_errno)
+		snprintf(out + n, cap - (size_t)n, ", last error: %s", strerror(now->last_errno));
+}
+
 static void format(const struct cli_progress *progress, const struct sv_progress *now, char *out,
 		   size_t cap)
 {
 	char done[SV_SIZE_TEXT], total[SV_SIZE_TEXT], rate[SV_SIZE_TEXT], left[SV_SIZE_TEXT];
 	const char *words = phase_words(progress, now->phase);
+	if (now->rescue.waits) {
+		format_wait(&now->rescue, out, cap);
+		return;
+	}
 	if (now->phase == SV_PHASE_COPY && now->rescue.pass)
 		words = rescue_words(now->rescue.pass);
 	if (!now->bytes_total) {

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,7 +21,8 @@ struct run {
 	bool start_said;
 	json_t *held; /* lines that came before the start line could be said */
 	uint64_t bad_areas;
-	unsigned int stops; /* signals that asked for an end */
+	atomic_uint stops; /* signals that asked for an end; written by the main thread */
+	struct sv_unlock unlock;
 	struct timespec began, last_status;
 };
 
@@ -75,6 +77,10 @@ static void json_rescue(json_t *line, const struct sv_rescue_state *now)
 	cli_json_bytes(line, "slow", now->slow);
 	cli_json_bytes(line, "reads", now->reads);
 	cli_json_bytes(line, "failed_reads", now->failed_reads);
+	if (!now->waits)
+		return;
+	cli_json_string(line, "waits_for", now->waits == SV_WAIT_DISK ? "disk" : "answer");
+	cli_json_bytes(line, "waits_s", now->wait_s);
 }
 
 static void status_line(struct run *run, const struct sv_progress *now)
@@ -139,6 +145,9 @@ static void json_event(struct run *run, const struct sv_event *event)
 		break;
 	case SV_EVENT_NOTE:
 		emit(run, message_line("note", event));
+		break;
+	case SV_EVENT_REPORT:
+		emit(run, cli_json_report(event->report));
 		break;
 	}
 }
@@ -218,6 +227,10 @@ static void human_event(struct run *run, const struct sv_event *event)
 		if (run->args->verbose)
 			say("", event->sentence);
 		break;
+	case SV_EVENT_REPORT:
+		if (!run->args->quiet)
+			say("", event->sentence);
+		break;
 	}
 }
 
@@ -230,6 +243,36 @@ static void on_event(void *arg, const struct sv_event *event)
 	else
 		human_event(run, event);
 	pthread_mutex_unlock(&run->lock);
+}
+
+/* The terminal is the asker's until there is an answer. A signal waits meanwhile: nobody fetches
+ * it. */
+static int ask(void *arg, const char *volume, unsigned int attempt,
+	       char passphrase[SV_PASSPHRASE_MAX], struct sv_err *err)
+{
+	struct run *run = arg;
+	pthread_mutex_lock(&run->lock);
+	cli_progress_clear(&run->progress);
+	int rc = cli_unlock_ask(NULL, volume, attempt, passphrase, err);
+	pthread_mutex_unlock(&run->lock);
+	return rc;
+}
+
+static bool cancelled(void *arg)
+{
+	struct run *run = arg;
+	return run->stops;
+}
+
+const struct sv_unlock *cli_job_unlock(const struct cli_args *args, void *arg)
+{
+	struct run *run = arg;
+	cli_unlock_init(args, &run->unlock);
+	if (run->unlock.ask)
+		run->unlock.ask = ask;
+	run->unlock.cancelled = cancelled;
+	run->unlock.arg = run;
+	return &run->unlock;
 }
 
 static void before(struct run *run)
@@ -369,19 +412,30 @@ static int start_and_watch(struct run *run, const sigset_t *signals, struct sv_e
 	return sv_job_wait(run->job, err);
 }
 
-static void after(struct run *run, struct cli_job_result *result)
+static void sum_up(const struct run *run, int rc, const struct cli_job_result *result)
 {
-	sv_job_progress(run->job, &result->last);
-	result->seconds = ms_since(&run->began) / 1000;
-	cli_progress_clear(&run->progress);
-	if (!run->args->json)
+	if (run->args->quiet || (rc && (rc != SV_E_UNREADABLE || !run->ops->sums_up_unreadable)))
 		return;
-	say_start(run, NULL);
-	status_line(run, &result->last);
+	if (!run->args->dry_run)
+		run->ops->summary(run->args, result);
+	else if (!rc)
+		puts("Nothing was written. All checks passed.");
 }
 
-int cli_job_run(const struct cli_args *args, const struct cli_job_ops *ops,
-		struct cli_job_result *result, struct sv_err *err)
+static void after(struct run *run, int rc)
+{
+	struct cli_job_result result = {.seconds = ms_since(&run->began) / 1000};
+	sv_job_progress(run->job, &result.last);
+	cli_progress_clear(&run->progress);
+	if (!run->args->json) {
+		sum_up(run, rc, &result);
+		return;
+	}
+	say_start(run, NULL);
+	status_line(run, &result.last);
+}
+
+int cli_job_run(const struct cli_args *args, const struct cli_job_ops *ops, struct sv_err *err)
 {
 	struct run run = {.args = args, .ops = ops, .lock = PTHREAD_MUTEX_INITIALIZER};
 	sigset_t signals = job_signals();
@@ -397,7 +451,7 @@ int cli_job_run(const struct cli_args *args, const struct cli_job_ops *ops,
 	cli_progress_init(&run.progress, args, ops->doing);
 	before(&run);
 	rc = start_and_watch(&run, &signals, err);
-	after(&run, result);
+	after(&run, rc);
 	sv_job_destroy(run.job);
 	json_decref(run.held);
 	return rc;

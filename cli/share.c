@@ -3,11 +3,9 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 /* ---- paths in sentences ---- */
@@ -64,43 +62,14 @@ static bool cancelled(void *arg)
 	return cli_signals_pending();
 }
 
-/* One line without stdio, whose buffers nobody wipes. */
-static int read_password(char password[SHARE_PASSWORD_MAX], struct sv_err *err)
-{
-	struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
-	for (size_t n = 0; n < SHARE_PASSWORD_MAX;) {
-		if (cli_signals_pending())
-			return sv_fail(err, SV_E_STOPPED, 0, "", "stopped by the user");
-		if (poll(&pfd, 1, 100) <= 0)
-			continue;
-		ssize_t got = read(STDIN_FILENO, password + n, 1);
-		if (got <= 0 || password[n] == '\n') {
-			password[n] = '\0';
-			return 0;
-		}
-		n++;
-	}
-	return sv_fail(err, SV_E_USAGE, 0, "the password", "the password is too long");
-}
-
 static int ask(void *arg, const char *url, char password[SHARE_PASSWORD_MAX], struct sv_err *err)
 {
-	struct termios old, silent;
 	(void)arg;
-	if (!isatty(STDERR_FILENO) || tcgetattr(STDIN_FILENO, &old))
+	if (!isatty(STDERR_FILENO) || !isatty(STDIN_FILENO))
 		return sv_fail(err, SV_E_USAGE, 0, url,
 			       "a password is needed and there is no terminal to ask on: give "
 			       "--password-file");
-	fputs("Password for ", stderr);
-	cli_put(stderr, url);
-	fputs(": ", stderr);
-	silent = old;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	int rc = read_password(password, err);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-	fputs("\n", stderr);
-	return rc;
+	return cli_ask_secret("Password for ", url, "", password, SHARE_PASSWORD_MAX, err);
 }
 
 /* ---- a server that does not come back ---- */

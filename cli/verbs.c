@@ -6,6 +6,7 @@
 
 #define COMMON (OPT(HELP) | OPT(VERSION))
 #define TALK   (OPT(JSON) | OPT(QUIET) | OPT(VERBOSE) | OPT(PROGRESS))
+#define UNLOCK (OPT(KEY_FILE) | OPT(UNLOCK))
 #define SHARE  (OPT(PASSWORD_FILE) | OPT(HOST_KEY) | OPT(IDENTITY))
 
 const struct cli_verb cli_verbs[] = {
@@ -22,7 +23,7 @@ const struct cli_verb cli_verbs[] = {
 	 .summary = "what is on a disk, which bytes would be read, and why",
 	 .words = {{"SOURCE", COMPLETE_DISK, false}},
 	 .options = COMMON | OPT(JSON) | OPT(EXTENTS) | OPT(PARTITIONS) | OPT(WHOLE) |
-		    OPT(SECTOR_SIZE),
+		    OPT(SECTOR_SIZE) | UNLOCK,
 	 .run = cmd_map},
 	{.name = "save",
 	 .summary = "save a disk or partitions into an image",
@@ -30,7 +31,7 @@ const struct cli_verb cli_verbs[] = {
 		   {"IMAGE", COMPLETE_FOLDER, false, PLACE_NEW_IMAGE}},
 	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PRESET) | OPT(CODEC) | OPT(LEVEL) |
 		    OPT(PARTITIONS) | OPT(WHOLE) | OPT(VOLUME_SIZE) | OPT(THREADS) | OPT(ON_ERROR) |
-		    OPT(NO_VERIFY) | OPT(RESUME) | OPT(NOTE) | OPT(SECTOR_SIZE) | SHARE,
+		    OPT(NO_VERIFY) | OPT(RESUME) | OPT(NOTE) | OPT(SECTOR_SIZE) | UNLOCK | SHARE,
 	 .job = true,
 	 .run = cmd_save},
 	{.name = "restore",
@@ -46,19 +47,25 @@ const struct cli_verb cli_verbs[] = {
 	 .words = {{"SOURCE", COMPLETE_DISK, false}, {"TARGET", COMPLETE_DISK, false}},
 	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PARTITIONS) | OPT(WHOLE) | OPT(FREE) |
 		    OPT(ON_ERROR) | OPT(NO_VERIFY) | OPT(CONFIRM_ERASE) | OPT(THREADS) |
-		    OPT(SECTOR_SIZE),
+		    OPT(SECTOR_SIZE) | UNLOCK,
 	 .job = true,
 	 .run = cmd_clone},
 	{.name = "rescue",
 	 .summary = "copy what can be read of a failing disk",
 	 .words = {{"SOURCE", COMPLETE_DISK, false},
 		   {"TARGET", COMPLETE_DISK, false},
-		   {"MAPFILE", COMPLETE_FILE, false}},
+		   {"MAPFILE", COMPLETE_FILE, true}},
 	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PASSES) | OPT(RETRIES) | OPT(DOMAIN) |
-		    OPT(SAVE_EVERY) | OPT(CONFIRM_ERASE) | OPT(SECTOR_SIZE),
+		    OPT(IMAGE) | OPT(SAVE_EVERY) | OPT(SLOW_MS) | OPT(WAIT) | OPT(CONFIRM_ERASE) |
+		    OPT(SECTOR_SIZE) | UNLOCK,
 	 .job = true,
 	 .success = "all that was to be read was read",
 	 .run = cmd_rescue},
+	{.name = "report",
+	 .summary = "which files were hit by what could not be read",
+	 .words = {{"RUN|MAPFILE", COMPLETE_FILE, false}},
+	 .options = COMMON | OPT(JSON) | OPT(COPY) | OPT(SECTOR_SIZE),
+	 .run = cmd_report},
 	{.name = "verify",
 	 .summary = "check that an image is whole, alone or against a disk",
 	 .words = {{"IMAGE", COMPLETE_FOLDER, false, PLACE_IMAGE}},
@@ -91,7 +98,6 @@ const struct cli_verb cli_verbs[] = {
 	{.name = "ls"},
 	{.name = "extract"},
 	{.name = "mount"},
-	{.name = "report"},
 	{0},
 };
 

@@ -1,8 +1,11 @@
 /* app.c - the stack of screens and the one loop that feeds them */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/app.h"
+#include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/progress.h"
 #include "tui/screen_message.h"
+#include "tui/settings.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -11,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -38,6 +42,21 @@ static struct screen *screen_create(const struct screen_ops *ops)
 	return screen;
 }
 
+static void put_on_top(struct app *app, struct screen *screen)
+{
+	screen->below = app->top;
+	app->top = screen;
+	app->fresh = true;
+}
+
+struct screen *app_put(struct app *app, const struct screen_ops *ops)
+{
+	struct screen *screen = screen_create(ops);
+	if (screen)
+		put_on_top(app, screen);
+	return screen;
+}
+
 void app_push(struct app *app, const struct screen_ops *ops)
 {
 	struct sv_err err = {0};
@@ -51,9 +70,7 @@ void app_push(struct app *app, const struct screen_ops *ops)
 		app_say(app, STYLE_WARN, _("This is not possible"), err.text);
 		return;
 	}
-	screen->below = app->top;
-	app->top = screen;
-	app->fresh = true;
+	put_on_top(app, screen);
 }
 
 void app_pop(struct app *app)
@@ -76,14 +93,24 @@ void app_home(struct app *app)
 
 void app_say(struct app *app, enum page_style style, const char *title, const char *sentence)
 {
-	struct screen *screen = screen_create(&screen_message);
+	struct screen *screen = app_put(app, &screen_message);
 	app_log(app, "%s", sentence);
-	if (!screen)
-		return;
-	message_set(screen, style, title, sentence);
-	screen->below = app->top;
-	app->top = screen;
-	app->fresh = true;
+	if (screen)
+		message_set(screen, style, title, sentence);
+}
+
+bool app_start_job(struct app *app, int rc, struct sv_job *job, struct sv_err *err)
+{
+	if (!rc)
+		rc = work_start(app->work, job, err);
+	if (!rc)
+		return true;
+	if (app->work && !app->work->job)
+		sv_job_destroy(job);
+	work_destroy(app->work);
+	app->work = NULL;
+	app_say(app, STYLE_DANGER, _("This is not possible"), err->text);
+	return false;
 }
 
 void app_log(struct app *app, const char *fmt, ...)
@@ -140,6 +167,7 @@ static void move(struct app *app, const struct page *page, enum request request)
 							      : 8;
 	int direction =
 		request == REQ_UP || request == REQ_PAGE_UP || request == REQ_FIRST ? -1 : 1;
+	view->top = view->shown;
 	const struct page_block *here = page_focus(page, view->focus);
 	if (!here && page_step(page, view->focus, 1) != view->focus) {
 		view->focus = page_step(page, view->focus, 1);
@@ -147,7 +175,7 @@ static void move(struct app *app, const struct page *page, enum request request)
 	}
 	if (!here) {
 		/* nothing to choose: the page itself moves */
-		view->top = direction > 0		  ? view->top + (unsigned int)SV_MIN(n, 8)
+		view->top = direction > 0		  ? view->top + (unsigned int)n
 			    : view->top > (unsigned int)n ? view->top - (unsigned int)n
 							  : 0;
 		return;
@@ -158,6 +186,10 @@ static void move(struct app *app, const struct page *page, enum request request)
 			break;
 		view->focus = next;
 	}
+	/* no choice is left that way: what stands below the last one comes up, as far as the choice
+	 * stays in sight */
+	if (view->focus == here->id && direction > 0)
+		view->top += (unsigned int)n;
 	view->edit = UINT_MAX;
 }
 
@@ -292,6 +324,12 @@ static void on_event(struct app *app, const struct page *page, const struct face
 			app->top->ops->text(app, app->top, event->id, event->text);
 		app->fresh = true;
 		break;
+	case FACE_RESIZE:
+		/* as if it had been drawn in this size at once; where nothing is chosen, the place
+		 * in the text is what the user has chosen */
+		if (page_focus(page, app->top->view.focus))
+			app->top->view.top = 0;
+		break;
 	case FACE_CLOSED:
 		app->quit = true;
 		break;
@@ -304,24 +342,53 @@ static void on_event(struct app *app, const struct page *page, const struct face
 
 #define TICK_MS 1000
 
+static int tick_ms(const struct screen *screen)
+{
+	return screen->ops->tick_ms ? screen->ops->tick_ms : TICK_MS;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Nothing has come in time; or so much comes that nothing ever would: a key that is held down stops
+ * no clock. */
+static void tick(struct app *app, struct screen *screen, bool due)
+{
+	uint64_t now = now_ms();
+	if (app->top != screen || !screen->ops->tick ||
+	    (!due && now < screen->ticked + (uint64_t)tick_ms(screen)))
+		return;
+	screen->ticked = now;
+	screen->ops->tick(app, screen);
+}
+
 int app_run(struct app *app)
 {
+	trace_begin(&app->trace);
 	app_scan_disks(app);
 	app_push(app, &screen_home);
+	settings_begin(app);
 	while (!app->quit && app->top) {
 		struct page page;
 		struct face_event event = {0};
 		struct screen *screen = app->top;
-		int ms = screen->ops->tick_ms ? screen->ops->tick_ms : TICK_MS;
+		progress_watch(app);
+		flow_watch_heat(app);
 		fill_page(app, &page);
 		app->face->ops->show(app->face, &page, &screen->view, app->fresh);
 		app->fresh = false;
-		app->face->ops->wait(app->face, &page, &screen->view, ms, &event);
-		if (event.kind == FACE_NOTHING && screen->ops->tick)
-			screen->ops->tick(app, screen);
-		else
-			on_event(app, &page, &event);
+		trace_shown(&app->trace, screen->ops->name);
+		app->face->ops->wait(app->face, &page, &screen->view, tick_ms(screen), &event);
+		trace_event(&app->trace, event.kind);
+		on_event(app, &page, &event);
+		if (event.kind != FACE_RESIZE)
+			tick(app, screen, event.kind == FACE_NOTHING);
 		page_clear(&page);
 	}
+	trace_end(&app->trace);
 	return app->quit_code;
 }

@@ -6,7 +6,9 @@
 #include "tui/content.h"
 #include "tui/face.h"
 #include "tui/marks.h"
+#include "tui/mounted.h"
 #include "tui/page.h"
+#include "tui/trace.h"
 #include "tui/unfinished.h"
 #include "tui/vitals.h"
 #include "tui/work.h"
@@ -18,7 +20,7 @@
 
 #define APP_MAX_PARTS 128
 
-enum plan_kind { PLAN_SAVE, PLAN_RESTORE, PLAN_CLONE, PLAN_VERIFY, PLAN_COPY };
+enum plan_kind { PLAN_SAVE, PLAN_RESTORE, PLAN_CLONE, PLAN_VERIFY, PLAN_COPY, PLAN_RESCUE };
 
 /* What the user has chosen so far in a flow. Kept while going back and forth. */
 struct plan {
@@ -31,11 +33,16 @@ struct plan {
 	char folder[1024];  /* where the image lies or goes, or the copied files */
 	char name[256];	    /* of the image, or of the new folder for files */
 	bool resume;	    /* continue NAME.part */
-	struct disk target; /* of a restore or a clone */
+	struct disk target; /* of a restore or a clone; or what becomes a new backup disk */
 	bool has_target;
 	/* of a copy of files: the volume, where it is mounted, the folder that is shown */
 	char volume[160], from[256], at[1024];
 	struct marks marks;
+	/* of a rescue, whose map is FOLDER/NAME.map; of one into an image in FOLDER/NAME.rescue */
+	bool to_file;		    /* into FOLDER/NAME.raw; else onto the target */
+	bool to_image;		    /* to_file, too: FOLDER/NAME is made of the file in the end */
+	unsigned int domain;	    /* enum sv_domain */
+	unsigned int retries, slow; /* indices of flow's tables */
 	/* the Review page */
 	unsigned int preset; /* index of review's table */
 	bool whole, skip_bad, no_verify;
@@ -70,8 +77,15 @@ struct screen_ops {
 struct screen {
 	const struct screen_ops *ops;
 	void *state;
+	uint64_t ticked; /* when, in ms */
 	struct face_view view;
 	struct screen *below;
+};
+
+/* The image that was opened last. */
+struct app_image {
+	struct image_reader *reader; /* while the page of its contents is shown */
+	char store[64];		     /* kernel name of the disk or partition that holds it */
 };
 
 /* A disk that was seen: its number is never given to another one. */
@@ -83,6 +97,7 @@ struct app_seen {
 struct app {
 	const char *root; /* "" = the real machine */
 	struct face *face;
+	struct trace trace;
 	struct screen *top;
 	bool fresh, quit;
 	int quit_code;
@@ -93,9 +108,13 @@ struct app {
 	struct content *content;       /* what is on the disks, found out in the background */
 	struct vitals *vitals;	       /* how they are; NULL = not known */
 	struct disk looked_at;	       /* whose health is shown */
+	struct disk to_format;	       /* that becomes a new backup disk */
 	struct unfinished *unfinished; /* backups that can be gone on with; NULL = none */
 	struct share *share;	       /* the store on another machine; NULL = none */
+	struct mounted *mounted;       /* what was mounted for the flows */
+	size_t n_mounted;
 	struct plan plan;
+	struct app_image image;
 	struct work *work; /* the running or last job; NULL = none */
 	struct work_log *log;
 };
@@ -108,8 +127,32 @@ void app_push(struct app *app, const struct screen_ops *ops);
 void app_pop(struct app *app);
 /* Close all screens but the first. */
 void app_home(struct app *app);
+/* Put a screen on top whose state the caller fills: it is not opened. NULL when out of memory. */
+struct screen *app_put(struct app *app, const struct screen_ops *ops);
 /* A page that says one thing. */
 void app_say(struct app *app, enum page_style style, const char *title, const char *sentence);
+
+/*
+ * Begin the job that was created for app->work with `rc`; app->work NULL is a job without memory.
+ * False when it did not begin: a page says the sentence of *err, and job and work are gone.
+ */
+bool app_start_job(struct app *app, int rc, struct sv_job *job, struct sv_err *err);
+
+/*
+ * Something that may take as long as a disk or a server likes. run() is called on a thread of its
+ * own and touches nothing but `arg`; then() on the interface's thread, after a success; after a
+ * failure the sentence is shown under `failed`. Whoever waits may leave: then() is not called then.
+ * drop() frees arg in any case, on either thread.
+ */
+struct errand {
+	const char *failed; /* the title, not yet translated */
+	int (*run)(void *arg, struct sv_err *err);
+	void (*then)(struct app *app, void *arg);
+	void (*drop)(void *arg);
+};
+/* Begin it, and show a page that says `what` until it has ended, unless it is quick. */
+void app_wait(struct app *app, const struct errand *errand, void *arg, const char *what);
+
 /* Write a line into the log of this session. */
 void app_log(struct app *app, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Leave the screen to a shell until it ends. */
@@ -135,6 +178,8 @@ int app_run(struct app *app);
 extern const struct screen_ops screen_home, screen_source, screen_parts, screen_place,
 	screen_volume, screen_files, screen_image, screen_share, screen_target, screen_review,
 	screen_progress, screen_log, screen_help, screen_power, screen_settings, screen_keymap,
-	screen_zone, screen_message, screen_contents, screen_health, screen_vitals;
+	screen_zone, screen_network, screen_format, screen_format_check, screen_message,
+	screen_wait, screen_contents, screen_health, screen_vitals, screen_rescue,
+	screen_rescue_start, screen_hit, screen_welcome;
 
 #endif

@@ -9,9 +9,12 @@
 
 struct entry {
 	struct disk disk;
-	bool again; /* asked for anew while it was being read */
+	bool again;	  /* asked for anew while it was being read */
+	uint64_t written; /* what had been written to it when it was looked at; UNKNOWN */
 	struct content_view view;
 };
+
+#define UNKNOWN UINT64_MAX
 
 /* Shared by the interface's thread and the reading thread; whoever leaves last frees it. */
 struct content {
@@ -57,6 +60,12 @@ static struct entry *next_waiting(const struct content *content)
 	return NULL;
 }
 
+/* No table, and no filesystem that is known: one volume over all of it. */
+static bool is_bare(const struct sv_map *map)
+{
+	return !*map->doubt && (!map->n_parts || (!map->parts[0].number && !*map->parts[0].fs));
+}
+
 /* Without the lock: this may take as long as the disk likes. */
 static void look(const char *root, const struct disk *disk, struct content_view *view)
 {
@@ -77,7 +86,26 @@ static void look(const char *root, const struct disk *disk, struct content_view 
 		memcpy(view->parts, map->parts, map->n_parts * sizeof(*view->parts));
 		view->n_parts = map->n_parts;
 	}
+	/* only a look: a disk that cannot be read is not called empty */
+	if (is_bare(map))
+		disk_look_blank(root, disk, &view->blank, NULL);
 	sv_map_destroy(map);
+}
+
+/* Sectors that the kernel wrote to the disk or discarded since it is there: while they are the
+ * same, so is what is on it. */
+static uint64_t written_to(const char *root, const struct disk *disk)
+{
+	char path[256];
+	unsigned long long written, discarded = 0;
+	snprintf(path, sizeof(path), "%s/sys/block/%s/stat", root, disk->kname);
+	FILE *in = fopen(path, "re");
+	int n = in ? fscanf(in, "%*u %*u %*u %*u %*u %*u %llu %*u %*u %*u %*u %*u %*u %llu",
+			    &written, &discarded)
+		   : 0;
+	if (in)
+		fclose(in);
+	return n > 0 ? written + discarded : UNKNOWN;
 }
 
 static void read_one(struct content *content, struct entry *entry)
@@ -85,6 +113,7 @@ static void read_one(struct content *content, struct entry *entry)
 	struct disk disk = entry->disk;
 	struct content_view view = {0};
 	entry->view.state = CONTENT_READING;
+	entry->written = written_to(content->root, &disk);
 	pthread_mutex_unlock(&content->lock);
 	look(content->root, &disk, &view);
 	pthread_mutex_lock(&content->lock);
@@ -139,11 +168,17 @@ void content_destroy(struct content *content)
 	pthread_mutex_unlock(&content->lock);
 }
 
+static bool is_as_it_was(const struct content *content, const struct entry *entry)
+{
+	return entry->view.state == CONTENT_READY && entry->written != UNKNOWN &&
+	       entry->written == written_to(content->root, &entry->disk);
+}
+
 static void want_one(struct content *content, const struct disk *disk, bool again)
 {
 	struct entry *entry = find(content, disk);
 	if (entry) {
-		if (!again)
+		if (!again || is_as_it_was(content, entry))
 			return;
 		if (entry->view.state == CONTENT_READING)
 			entry->again = true;

@@ -19,6 +19,7 @@ struct content_view {
 	char sentence[256];
 	uint64_t used;
 	char table[16];
+	bool blank;		   /* nothing is on it, as far as can be told */
 	struct sv_map_part *parts; /* owned by the view */
 	size_t n_parts;
 	char warning[256];
@@ -34,7 +35,7 @@ struct content *content_create(const char *root);
 void content_destroy(struct content *content);
 
 /* Look at these disks; what is known already is kept unless the disk was plugged in anew. `again`:
- * look at all of them anew. */
+ * look anew at those that were written to since, or could not be read. */
 void content_want(struct content *content, const struct disk_list *disks, bool again);
 void content_get(struct content *content, const struct disk *disk, struct content_view *view_ret);
 void content_view_clear(struct content_view *view);

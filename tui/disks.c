@@ -115,6 +115,12 @@ const char *disks_where(const struct disk *disk, char out[DISKS_WHERE_TEXT])
 	return out;
 }
 
+bool disks_is_there(const struct app *app, const struct disk *disk)
+{
+	const struct disk *now = app_disk_again(app, disk);
+	return now && now->diskseq == disk->diskseq && !strcmp(now->path, disk->path);
+}
+
 const struct disk *disks_by_number(const struct app *app, int number)
 {
 	for (size_t i = 0; i < app->disks.n; i++)
@@ -170,6 +176,13 @@ void disks_alarm(const struct app *app, struct page *page, const struct disk *di
 	if (health.verdict >= HEALTH_WORN)
 		page_text(page, style_of(health.verdict), "    ! %s",
 			  vitals_reason(&health.reasons[0], text));
+}
+
+bool disks_is_failing(const struct app *app, const struct disk *disk)
+{
+	struct health health;
+	vitals_get(app->vitals, disk, &health);
+	return health.verdict == HEALTH_FAILING;
 }
 
 void disks_warning(const struct app *app, struct page *page, const struct disk *disk, bool target)
@@ -254,6 +267,8 @@ const char *disks_summary(const struct app *app, const struct disk *disk,
 		snprintf(out, DISKS_SUMMARY_TEXT, "%s", _("Salvor was started from it"));
 	else if (*disk->in_use)
 		snprintf(out, DISKS_SUMMARY_TEXT, "%s", disk->in_use);
+	else if (view.blank)
+		snprintf(out, DISKS_SUMMARY_TEXT, "%s", _("empty"));
 	else if (view.state == CONTENT_READY && !view.n_parts)
 		snprintf(out, DISKS_SUMMARY_TEXT, "%s", _("no partitions"));
 	else if (view.state == CONTENT_READY)
@@ -304,7 +319,9 @@ void disks_item(const struct app *app, struct page *page, int id, const struct d
 	if (view.state == CONTENT_READY) {
 		page_item_line(page, STYLE_DIM, "%s   %s   %s", where, view.table, health);
 		parts_line(&view, line, sizeof(line));
-		if (view.n_parts) {
+		if (view.blank) {
+			page_item_line(page, STYLE_NORMAL, "%s", _("empty"));
+		} else if (view.n_parts) {
 			page_item_bar(
 				page, segments,
 				disks_segments(&view, disk->size, segments, SV_ARRAY(segments)));

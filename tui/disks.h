@@ -25,9 +25,13 @@ enum page_style disks_reason_style(const struct health_reason *reason);
 void disks_alarm(const struct app *app, struct page *page, const struct disk *disk);
 /* What must be read before the disk is used: that it is failing or worn, and why. */
 void disks_warning(const struct app *app, struct page *page, const struct disk *disk, bool target);
+/* It says of itself that it is failing. */
+bool disks_is_failing(const struct app *app, const struct disk *disk);
 /* What about the machine explains missing disks (battery = false), or that it runs on its battery.
  */
 void disks_remarks(const struct app *app, struct page *page, bool battery);
+/* The very disk, not plugged in anew meanwhile, under the same name. */
+bool disks_is_there(const struct app *app, const struct disk *disk);
 /* The disk with that number of the session, NULL when it is gone. */
 const struct disk *disks_by_number(const struct app *app, int number);
 /* A disk as a thing to choose, with its bar and partitions. `reason`: why it cannot be chosen. */

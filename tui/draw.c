@@ -173,6 +173,60 @@ static void draw_graph(const struct face_curses *c, int y, const struct page_blo
 	}
 }
 
+/* ---- the map of a disk ---- */
+
+static const enum page_style cell_styles[CELL_COUNT] = {
+	[CELL_COPIED] = STYLE_OK,  [CELL_NOT_YET] = STYLE_DIM, [CELL_SKIPPED] = STYLE_WARN,
+	[CELL_BAD] = STYLE_DANGER, [CELL_HERE] = STYLE_STRONG,
+};
+
+static const char *const cell_words[CELL_COUNT] = {
+	[CELL_COPIED] = N_("copied"),	[CELL_NOT_YET] = N_("not yet"),
+	[CELL_SKIPPED] = N_("skipped"), [CELL_BAD] = N_("bad"),
+	[CELL_HERE] = N_("now"),
+};
+
+static size_t map_width(void)
+{
+	return (size_t)SV_MAX(COLS - 3, 1);
+}
+
+/* Of the parts [from, to), the one that must be seen. */
+static enum page_cell worst_of(const struct page_block *block, size_t from, size_t to)
+{
+	enum page_cell worst = CELL_COPIED;
+	for (size_t i = from; i < to && i < block->n; i++)
+		worst = SV_MAX(worst, (enum page_cell)block->cells[i]);
+	return worst;
+}
+
+static void draw_map(const struct face_curses *c, int y, const struct page_block *block,
+		     unsigned int row, unsigned int rows)
+{
+	size_t width = map_width(), all = width * rows;
+	for (size_t i = 0; block->n && i < width; i++) {
+		size_t k = row * width + i, from = k * block->n / all,
+		       to = (k + 1) * block->n / all;
+		enum page_cell cell = worst_of(block, from, SV_MAX(to, from + 1));
+		put_wide(y, 1 + (int)i, 1, c->theme.styles[cell_styles[cell]],
+			 c->theme.cells[cell]);
+	}
+}
+
+static void draw_legend(const struct face_curses *c, int y, const struct page_block *block,
+			unsigned int rows)
+{
+	char size[SV_SIZE_TEXT], text[100];
+	int x = 1;
+	for (int i = 0; i < CELL_COUNT; i++) {
+		x += put_wide(y, x, COLS - x, c->theme.styles[cell_styles[i]], c->theme.cells[i]);
+		x += 3 + put_text(y, x + 1, COLS - x - 1, A_NORMAL, _(cell_words[i]));
+	}
+	snprintf(text, sizeof(text), _("1 cell = %s"),
+		 sv_text_size(size, block->span / (map_width() * rows)));
+	put_text(y, x, COLS - x, A_NORMAL, text);
+}
+
 /* Mark and key of an item, before its text. */
 static void draw_item_lead(const struct face_curses *c, int y, const struct page_block *block,
 			   bool focus)
@@ -212,6 +266,12 @@ static void draw_line(const struct face_curses *c, int y, const struct layout_li
 	case LINE_GRAPH:
 		draw_graph(c, y, block, line->part);
 		break;
+	case LINE_MAP:
+		draw_map(c, y, block, line->part, line->rows);
+		break;
+	case LINE_LEGEND:
+		draw_legend(c, y, block, line->rows);
+		break;
 	}
 }
 
@@ -238,19 +298,20 @@ static void draw_body(struct face_curses *c, const struct page *page, struct fac
 	struct layout layout;
 	size_t rows = (size_t)(LINES - 4);
 	const struct page_block *focus = page_focus(page, view->focus);
-	layout_make(&layout, page, (unsigned int)COLS - 1);
-	view->top = (unsigned int)layout_scroll(&layout, page, view->focus, view->top, rows);
-	for (size_t i = 0; i < rows && view->top + i < layout.n; i++) {
-		const struct layout_line *line = &layout.lines[view->top + i];
+	layout_make(&layout, page, (unsigned int)COLS - 1, rows);
+	size_t top = layout_scroll(&layout, page, view->focus, view->top, rows);
+	view->shown = (unsigned int)top;
+	for (size_t i = 0; i < rows && top + i < layout.n; i++) {
+		const struct layout_line *line = &layout.lines[top + i];
 		draw_line(c, (int)i + 2, line, focus && line->block == focus);
 	}
-	if (view->top)
+	if (top)
 		put_wide(1, COLS - 2, 1, A_BOLD, c->theme.glyphs[GLYPH_MORE_UP]);
-	if (view->top + rows < layout.n)
+	if (top + rows < layout.n)
 		put_wide(LINES - 2, COLS - 2, 1, A_BOLD, c->theme.glyphs[GLYPH_MORE_DOWN]);
 	if (page->lost || layout.lost)
 		put_text(1, 1, COLS - 4, A_BOLD, _("out of memory: something is missing here"));
-	place_cursor(&layout, page, view->top, focus);
+	place_cursor(&layout, page, top, focus);
 	layout_clear(&layout);
 }
 

@@ -5,12 +5,14 @@
 
 #include "tui/face.h"
 #include "tui/layout.h"
+#include "tui/guard.h"
 #include "tui/theme.h"
 
 struct face_curses {
 	struct face face;
 	SCREEN *terminal;
 	struct theme theme;
+	struct guard guard;
 	int signals; /* of face_signals(), borrowed */
 };
 

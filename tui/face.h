@@ -26,9 +26,10 @@ struct face_event {
 
 /* Where the reader of a page is; kept by the screen, so that coming back finds it again. */
 struct face_view {
-	int focus;	   /* id of the chosen block */
-	unsigned int top;  /* first line shown */
-	unsigned int edit; /* cursor in the text of a focused field, in characters */
+	int focus;	    /* id of the chosen block */
+	unsigned int top;   /* first line that should be shown: kept through a change of size */
+	unsigned int shown; /* the one that is, as far as focus and size let it; by the face */
+	unsigned int edit;  /* cursor in the text of a focused field, in characters */
 };
 
 struct face;

@@ -91,6 +91,7 @@ static void destroy(struct face *face)
 {
 	struct face_curses *c = (struct face_curses *)face;
 	endwin();
+	guard_end(&c->guard);
 	delscreen(c->terminal);
 	free(c);
 }
@@ -104,8 +105,36 @@ static const struct face_ops curses_ops = {
 	.destroy = destroy,
 };
 
+/* A string of the terminal's description, without the pauses of the machines of old. */
+static void add_capability(char *out, size_t cap, const char *name)
+{
+	const char *text = tigetstr(name);
+	size_t len = strlen(out);
+	if (!text || text == (char *)-1)
+		return;
+	for (; *text && len + 1 < cap; text++)
+		if (text[0] == '$' && text[1] == '<' && strchr(text, '>'))
+			text = strchr(text, '>');
+		else
+			out[len++] = *text;
+	out[len] = '\0';
+}
+
+/* What endwin() would write. */
+static void watch_over(struct face_curses *c, const struct termios *sane)
+{
+	static const char *const names[] = {"rmkx", "sgr0", "op", "cnorm", "rmcup"};
+	char reset[200] = "";
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		add_capability(reset, sizeof(reset) - 2, names[i]);
+	strcat(reset, "\r\n");
+	guard_begin(&c->guard, sane, reset);
+}
+
 struct face *face_curses_create(int signals, bool mono, bool ascii)
 {
+	struct termios sane;
+	bool terminal = !tcgetattr(STDIN_FILENO, &sane);
 	struct face_curses *c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
@@ -116,6 +145,8 @@ struct face *face_curses_create(int signals, bool mono, bool ascii)
 	}
 	c->face.ops = &curses_ops;
 	c->signals = signals;
+	if (terminal)
+		watch_over(c, &sane);
 	raw();
 	noecho();
 	nonl();

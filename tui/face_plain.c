@@ -1,6 +1,7 @@
 /* face_plain.c - pages as sentences and numbered questions, for screen readers and bare lines */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/face.h"
+#include "tui/guard.h"
 #include "tui/i18n.h"
 
 #include "engine/salvor.h"
@@ -19,8 +20,9 @@
 
 struct face_plain {
 	struct face face;
-	int signals;	/* of face_signals(), borrowed */
-	char line[256]; /* typed so far */
+	struct guard guard; /* a password is asked for without an echo */
+	int signals;	    /* of face_signals(), borrowed */
+	char line[256];	    /* typed so far */
 	size_t len;
 	bool asking; /* a text for the field `field` is asked for */
 	int field;
@@ -28,6 +30,7 @@ struct face_plain {
 	unsigned int told; /* permille of the last progress sentence */
 	time_t told_at;
 	bool progressing;
+	char *warned; /* the last warning that was said while something runs */
 };
 
 static void sentence(const char *text)
@@ -124,18 +127,54 @@ static const struct page_block *gauge_of(const struct page *page)
 	return NULL;
 }
 
-static void say_progress(struct face_plain *p, const struct page_block *gauge)
+static const char *past_digits(const char *text)
+{
+	return text + strspn(text, "0123456789");
+}
+
+static bool same_but_for_numbers(const char *a, const char *b)
+{
+	while (*past_digits(a) && *past_digits(a) == *past_digits(b)) {
+		a = past_digits(a) + 1;
+		b = past_digits(b) + 1;
+	}
+	return !*past_digits(a) && !*past_digits(b);
+}
+
+/* What goes wrong meanwhile is said once, not again with each second that it lasts. */
+static void say_warning(struct face_plain *p, const struct page *page)
+{
+	const char *text = "";
+	for (size_t i = 0; i < page->n && !*text; i++)
+		if (page->blocks[i].kind == BLOCK_TEXT && page->blocks[i].text &&
+		    (page->blocks[i].style == STYLE_WARN || page->blocks[i].style == STYLE_DANGER))
+			text = page->blocks[i].text;
+	if (same_but_for_numbers(text, p->warned ? p->warned : ""))
+		return;
+	free(p->warned);
+	p->warned = strdup(text);
+	if (*text)
+		sentence(text);
+	fflush(stdout);
+}
+
+static void say_progress(struct face_plain *p, const struct page *page,
+			 const struct page_block *gauge)
 {
 	time_t now = time(NULL);
 	bool step = gauge->permille / PROGRESS_STEP != p->told / PROGRESS_STEP ||
 		    gauge->permille < p->told;
 	if (p->progressing && !step && now - p->told_at < PROGRESS_SECONDS)
 		return;
+	if (!p->progressing)
+		say_letters(page);
 	p->progressing = true;
 	p->told = gauge->permille;
 	p->told_at = now;
 	printf("%s. ", gauge[-1].text ? gauge[-1].text : "");
-	sentence(gauge[1].text ? gauge[1].text : "");
+	for (const struct page_block *b = gauge + 1;
+	     b < page->blocks + page->n && b <= gauge + 2 && b->kind == BLOCK_TEXT; b++)
+		sentence(b->text ? b->text : "");
 	fflush(stdout);
 }
 
@@ -144,14 +183,18 @@ static void show(struct face *face, const struct page *page, struct face_view *v
 	struct face_plain *p = (struct face_plain *)face;
 	const struct page_block *gauge = gauge_of(page);
 	(void)view;
-	if (gauge)
-		say_progress(p, gauge);
-	else
+	if (gauge) {
+		say_progress(p, page, gauge);
+		say_warning(p, page);
+	} else {
 		p->progressing = false;
+	}
 	if (!fresh || gauge)
 		return;
 	say_page(page);
-	if (page_focus(page, 0))
+	if (page->enter)
+		fputs(_("Choice? Enter alone goes on. "), stdout);
+	else if (page_focus(page, 0))
 		fputs(_("Choice? "), stdout);
 	fflush(stdout);
 }
@@ -223,6 +266,8 @@ static void answer_line(struct face_plain *p, const struct page *page, const cha
 		ask_text(p, block);
 		return;
 	}
+	if (page->enter && !*answer)
+		block = page_focus(page, page->enter);
 	event->kind = block ? FACE_CHOOSE : FACE_REQUEST;
 	event->id = block ? block->id : -1;
 	event->request = block ? REQ_NONE : by_letter(page, answer);
@@ -269,8 +314,10 @@ static void destroy(struct face *face)
 	struct face_plain *p = (struct face_plain *)face;
 	if (p->silent)
 		set_echo(p, true);
+	guard_end(&p->guard);
 	fputs("\n", stdout);
 	fflush(stdout);
+	free(p->warned);
 	free(p);
 }
 
@@ -285,11 +332,14 @@ static const struct face_ops plain_ops = {
 
 struct face *face_plain_create(int signals)
 {
+	struct termios sane;
 	struct face_plain *p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	p->face.ops = &plain_ops;
 	p->signals = signals;
+	if (!tcgetattr(STDIN_FILENO, &sane))
+		guard_begin(&p->guard, &sane, "");
 	puts(_("Salvor, plain mode. Answer with a number or letter and Enter."));
 	return &p->face;
 }

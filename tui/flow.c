@@ -1,6 +1,7 @@
 /* flow.c - from what the user has chosen to a job */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/flow.h"
+#include "tui/disks.h"
 #include "tui/i18n.h"
 
 #include <limits.h>
@@ -17,6 +18,9 @@ const char *const flow_steps_clone[] = {N_("Source"), N_("Target"), N_("Review a
 
 static const char *const steps_copy[] = {N_("Volume"), N_("Files"), N_("Destination"), N_("Review"),
 					 NULL};
+
+static const char *const steps_rescue[] = {N_("Source"), N_("Target"), N_("Map"),
+					   N_("Review and confirm"), NULL};
 
 const char *const flow_presets[] = {"fast", "normal", "small", "smallest"};
 
@@ -42,22 +46,33 @@ void flow_head(const struct app *app, struct page *page, unsigned int step)
 		page_title(page, _("Copy files off a disk"));
 		page_steps(page, steps_copy, step);
 		break;
+	case PLAN_RESCUE:
+		page_title(page, _("Rescue"));
+		page_steps(page, steps_rescue, step);
+		break;
 	}
+}
+
+unsigned int flow_place_step(const struct plan *plan)
+{
+	return plan->kind == PLAN_COPY || plan->kind == PLAN_RESCUE ? 2 : plan->kind == PLAN_SAVE;
 }
 
 bool flow_reads_disk(const struct plan *plan)
 {
-	return plan->kind == PLAN_SAVE || plan->kind == PLAN_CLONE || plan->kind == PLAN_COPY;
+	return plan->kind == PLAN_SAVE || plan->kind == PLAN_CLONE || plan->kind == PLAN_COPY ||
+	       plan->kind == PLAN_RESCUE;
 }
 
 bool flow_writes_store(const struct plan *plan)
 {
-	return plan->kind == PLAN_SAVE || plan->kind == PLAN_COPY;
+	return plan->kind == PLAN_SAVE || plan->kind == PLAN_COPY || plan->kind == PLAN_RESCUE;
 }
 
 bool flow_erases_disk(const struct plan *plan)
 {
-	return plan->kind == PLAN_RESTORE || plan->kind == PLAN_CLONE;
+	return plan->kind == PLAN_RESTORE || plan->kind == PLAN_CLONE ||
+	       (plan->kind == PLAN_RESCUE && !plan->to_file);
 }
 
 void flow_image_path(const struct app *app, char *out, size_t cap)
@@ -95,6 +110,9 @@ void flow_propose_name(struct app *app)
 	add_safe(plan->name, 100, *disk->model ? disk->model : "disk");
 	add_safe(plan->name, 101, "_");
 	add_safe(plan->name, 180, *disk->serial ? disk->serial : disk->kname);
+	/* the same name the next time: then its map is found, and gone on with */
+	if (plan->kind == PLAN_RESCUE)
+		return;
 	add_safe(plan->name, 181, "_");
 	add_safe(plan->name, 200, day);
 }
@@ -131,7 +149,16 @@ const struct disk *flow_disk_of(const struct app *app, const struct unfinished_s
 	return found;
 }
 
-void flow_plan_resume(struct app *app, const struct unfinished_save *save, const struct disk *disk)
+void flow_fill_unfinished(struct page *page, int first, size_t i,
+			  const struct unfinished_save *save, const char *reason)
+{
+	page_item(page, first + (int)i, i ? 0 : 'U', reason,
+		  _("Go on with an unfinished backup, %u %%: %s"), save->percent, save->name);
+}
+
+/* Make the plan one that goes on with it. */
+static void plan_resume(struct app *app, const struct unfinished_save *save,
+			const struct disk *disk)
 {
 	struct plan *plan = &app->plan;
 	plan->kind = PLAN_SAVE;
@@ -144,29 +171,65 @@ void flow_plan_resume(struct app *app, const struct unfinished_save *save, const
 	snprintf(plan->name, sizeof(plan->name), "%s", save->name);
 }
 
+bool flow_plan_unfinished(struct app *app, size_t i)
+{
+	struct unfinished_save found[UNFINISHED_MAX];
+	const char *reason;
+	size_t n = unfinished_get(app->unfinished, found);
+	const struct disk *disk = i < n ? flow_disk_of(app, &found[i], &reason) : NULL;
+	if (disk)
+		plan_resume(app, &found[i], disk);
+	return disk;
+}
+
 const char *flow_cannot_go_on(const struct app *app)
 {
 	const struct disk *now = app_disk_again(app, &app->plan.source);
 	if (!now)
-		return _("the disk that is saved is not here: plug it in again");
-	return now->live ? now->in_use : NULL;
+		return app->plan.kind == PLAN_RESCUE
+			       ? _("the failing disk is not here: plug it in again")
+			       : _("the disk that is saved is not here: plug it in again");
+	if (now->live)
+		return now->in_use;
+	if (!flow_erases_disk(&app->plan))
+		return NULL;
+	now = app_disk_again(app, &app->plan.target);
+	if (!now)
+		return _("the disk with the copy is not here: plug it in again");
+	return *now->in_use ? now->in_use : NULL;
 }
 
 void flow_go_on(struct app *app)
 {
-	const struct disk *now = app_disk_again(app, &app->plan.source);
-	if (!now)
+	if (flow_cannot_go_on(app))
 		return;
 	/* plugged in again it may have another name */
-	app->plan.source = *now;
+	app->plan.source = *app_disk_again(app, &app->plan.source);
+	if (flow_erases_disk(&app->plan))
+		app->plan.target = *app_disk_again(app, &app->plan.target);
 	app->plan.resume = true;
+	app_home(app); /* the page of the job that ended does without one only when it is gone */
 	flow_start(app);
+}
+
+/* ---- before it begins ---- */
+
+bool flow_disks_still_there(struct app *app)
+{
+	const struct plan *plan = &app->plan;
+	app_scan_disks(app);
+	if ((!flow_reads_disk(plan) || disks_is_there(app, &plan->source)) &&
+	    (!flow_erases_disk(plan) || disks_is_there(app, &plan->target)))
+		return true;
+	app_say(app, STYLE_DANGER, _("The disk has changed"),
+		_("The chosen disk was unplugged or replaced. Nothing was written. Choose it "
+		  "again."));
+	return false;
 }
 
 /* ---- the equal command ---- */
 
-/* A word as a shell takes it. */
-static void add_word(char *out, size_t cap, const char *word)
+void flow_add_word(char *out, size_t cap, const char *word)
 {
 	size_t len = strlen(out);
 	bool plain =
@@ -183,7 +246,7 @@ static void add_word(char *out, size_t cap, const char *word)
 }
 
 /* A disk by its serial, which stays true after the next start; by path where it has none. */
-static void disk_spec(const struct disk *disk, char *out, size_t cap)
+void flow_disk_spec(const struct disk *disk, char *out, size_t cap)
 {
 	if (*disk->serial && !disk->duplicate_serial)
 		snprintf(out, cap, "serial=%s", disk->serial);
@@ -197,8 +260,8 @@ static void add_parts(const struct plan *plan, char *out, size_t cap)
 	for (size_t i = 0; i < plan->n_parts; i++)
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%d", i ? "," : "",
 			 plan->parts[i]);
-	add_word(out, cap, "--partitions");
-	add_word(out, cap, list);
+	flow_add_word(out, cap, "--partitions");
+	flow_add_word(out, cap, list);
 }
 
 /* What is read of a source. */
@@ -207,18 +270,18 @@ static void add_reading(const struct plan *plan, char *out, size_t cap)
 	if (!plan->all_parts)
 		add_parts(plan, out, cap);
 	if (plan->whole)
-		add_word(out, cap, "--whole");
+		flow_add_word(out, cap, "--whole");
 }
 
 /* What becomes of unreadable areas, and of what was written. */
 static void add_care(const struct plan *plan, char *out, size_t cap)
 {
 	if (plan->skip_bad && flow_reads_disk(plan)) {
-		add_word(out, cap, "--on-error");
-		add_word(out, cap, "skip");
+		flow_add_word(out, cap, "--on-error");
+		flow_add_word(out, cap, "skip");
 	}
 	if (plan->no_verify)
-		add_word(out, cap, "--no-verify");
+		flow_add_word(out, cap, "--no-verify");
 }
 
 static void save_command(const struct app *app, const char *image, char *out, size_t cap)
@@ -226,21 +289,21 @@ static void save_command(const struct app *app, const char *image, char *out, si
 	const struct plan *plan = &app->plan;
 	char spec[200];
 	snprintf(out, cap, "salvor save");
-	disk_spec(&plan->source, spec, sizeof(spec));
-	add_word(out, cap, spec);
-	add_word(out, cap, image);
+	flow_disk_spec(&plan->source, spec, sizeof(spec));
+	flow_add_word(out, cap, spec);
+	flow_add_word(out, cap, image);
 	/* what an unfinished image was begun with stays as it is */
 	if (!plan->resume) {
-		add_word(out, cap, "--preset");
-		add_word(out, cap, flow_presets[plan->preset]);
+		flow_add_word(out, cap, "--preset");
+		flow_add_word(out, cap, flow_presets[plan->preset]);
 		add_reading(plan, out, cap);
 	}
 	add_care(plan, out, cap);
 	if (plan->resume)
-		add_word(out, cap, "--resume");
+		flow_add_word(out, cap, "--resume");
 	if (*plan->note) {
-		add_word(out, cap, "--note");
-		add_word(out, cap, plan->note);
+		flow_add_word(out, cap, "--note");
+		flow_add_word(out, cap, plan->note);
 	}
 }
 
@@ -250,16 +313,16 @@ static const char *const free_modes[] = {"keep", "discard", "zero"};
 static void add_target(const struct plan *plan, char *out, size_t cap)
 {
 	char spec[200], id[128];
-	disk_spec(&plan->target, spec, sizeof(spec));
-	add_word(out, cap, spec);
+	flow_disk_spec(&plan->target, spec, sizeof(spec));
+	flow_add_word(out, cap, spec);
 	if (plan->free_mode) {
-		add_word(out, cap, "--free");
-		add_word(out, cap, free_modes[plan->free_mode]);
+		flow_add_word(out, cap, "--free");
+		flow_add_word(out, cap, free_modes[plan->free_mode]);
 	}
 	add_care(plan, out, cap);
 	disk_confirm_id(&plan->target, id, sizeof(id));
-	add_word(out, cap, "--confirm-erase");
-	add_word(out, cap, id);
+	flow_add_word(out, cap, "--confirm-erase");
+	flow_add_word(out, cap, id);
 }
 
 static void clone_command(const struct app *app, char *out, size_t cap)
@@ -267,8 +330,8 @@ static void clone_command(const struct app *app, char *out, size_t cap)
 	const struct plan *plan = &app->plan;
 	char spec[200];
 	snprintf(out, cap, "salvor clone");
-	disk_spec(&plan->source, spec, sizeof(spec));
-	add_word(out, cap, spec);
+	flow_disk_spec(&plan->source, spec, sizeof(spec));
+	flow_add_word(out, cap, spec);
 	add_target(plan, out, cap);
 	add_reading(plan, out, cap);
 }
@@ -280,10 +343,10 @@ static void copy_command(const struct plan *plan, const char *folder, char *out,
 	snprintf(out, cap, "cp -a --parents");
 	for (size_t i = 0; i < plan->marks.n && i < 3; i++) {
 		snprintf(word, sizeof(word), "%s/%s", plan->from, plan->marks.v[i]);
-		add_word(out, cap, word);
+		flow_add_word(out, cap, word);
 	}
 	snprintf(out + strlen(out), cap - strlen(out), plan->marks.n > 3 ? " ..." : "");
-	add_word(out, cap, folder);
+	flow_add_word(out, cap, folder);
 }
 
 void flow_command(const struct app *app, char *out, size_t cap)
@@ -294,15 +357,17 @@ void flow_command(const struct app *app, char *out, size_t cap)
 		save_command(app, image, out, cap);
 	} else if (app->plan.kind == PLAN_RESTORE) {
 		snprintf(out, cap, "salvor restore");
-		add_word(out, cap, image);
+		flow_add_word(out, cap, image);
 		add_target(&app->plan, out, cap);
 	} else if (app->plan.kind == PLAN_CLONE) {
 		clone_command(app, out, cap);
 	} else if (app->plan.kind == PLAN_COPY) {
 		copy_command(&app->plan, image, out, cap);
+	} else if (app->plan.kind == PLAN_RESCUE) {
+		flow_rescue_command(app, out, cap);
 	} else {
 		snprintf(out, cap, "salvor verify");
-		add_word(out, cap, image);
+		flow_add_word(out, cap, image);
 	}
 }
 
@@ -397,6 +462,8 @@ static int create_job(struct app *app, const char *image, struct sv_job **job, s
 		return create_clone(app, job, err);
 	case PLAN_COPY:
 		return create_copy(app, job, err);
+	case PLAN_RESCUE:
+		return flow_rescue_create(app, job, err);
 	default:
 		return create_verify(app, image, job, err);
 	}
@@ -413,19 +480,31 @@ static const char *job_name(enum plan_kind kind)
 		return _("Clone");
 	case PLAN_COPY:
 		return _("Copy files");
+	case PLAN_RESCUE:
+		return _("Rescue");
 	default:
 		return _("Check");
 	}
+}
+
+const struct screen_ops *flow_progress(const struct app *app)
+{
+	return app->plan.kind == PLAN_RESCUE ? &screen_rescue : &screen_progress;
 }
 
 static struct work *make_work(const struct app *app, const char *image)
 {
 	char from[APP_DISK_TEXT], to[APP_DISK_TEXT];
 	const struct plan *plan = &app->plan;
+	char file[1400];
 	snprintf(from, sizeof(from), "%.399s", image);
 	*to = '\0';
+	if (plan->kind == PLAN_RESCUE)
+		flow_rescue_file(app, file, sizeof(file));
+	else
+		snprintf(file, sizeof(file), "%s", image);
 	if (flow_writes_store(plan))
-		snprintf(to, sizeof(to), "%.399s", image);
+		snprintf(to, sizeof(to), "%.399s", file);
 	if (flow_reads_disk(plan))
 		app_disk_name(app, &plan->source, from);
 	if (flow_erases_disk(plan))
@@ -447,16 +526,10 @@ void flow_start(struct app *app)
 		app->work->unchecked = app->plan.kind != PLAN_VERIFY &&
 				       app->plan.kind != PLAN_COPY && app->plan.no_verify;
 	int rc = app->work ? create_job(app, image, &job, &err) : sv_fail_nomem(&err);
-	if (!rc)
-		rc = work_start(app->work, job, &err);
-	if (rc) {
-		if (app->work && !app->work->job)
-			sv_job_destroy(job);
-		work_destroy(app->work);
-		app->work = NULL;
-		app_say(app, STYLE_DANGER, _("This is not possible"), err.text);
+	if (!app_start_job(app, rc, job, &err))
 		return;
-	}
+	app->work->planned = true;
+	mounted_use(app);
 	app_home(app);
-	app_push(app, &screen_progress);
+	app_push(app, flow_progress(app));
 }

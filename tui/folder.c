@@ -1,29 +1,26 @@
 /* folder.c - what is in a folder of a volume, read in the background */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/folder.h"
+#include "tui/task.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* The reader writes all but `owners` until `ready` is set; whoever leaves last frees it. */
+/* The task's until it has ended; `task` is the screen's. */
 struct reading {
 	struct folder folder; /* first: the screen holds a pointer to it */
 	char *path;
-	_Atomic bool ready;
-	_Atomic int owners;
+	struct task *task;
 };
 
-static void leave(struct reading *r)
+static void drop(void *arg)
 {
-	if (atomic_fetch_sub(&r->owners, 1) > 1)
-		return;
+	struct reading *r = arg;
 	for (size_t i = 0; i < r->folder.n; i++)
 		free(r->folder.v[i].name);
 	free(r->folder.v);
@@ -59,7 +56,7 @@ static void add(struct reading *r, int dir, const char *name)
 	f->n += e->name != NULL;
 }
 
-static void *reader(void *arg)
+static void read_folder(void *arg)
 {
 	struct reading *r = arg;
 	const struct dirent *d;
@@ -74,35 +71,32 @@ static void *reader(void *arg)
 		closedir(dir);
 	if (r->folder.v)
 		qsort(r->folder.v, r->folder.n, sizeof(*r->folder.v), by_kind_and_name);
-	r->ready = true;
-	leave(r);
-	return NULL;
 }
 
 struct folder *folder_open(const char *path)
 {
-	pthread_t thread;
 	struct reading *r = calloc(1, sizeof(*r));
 	if (!r)
 		return NULL;
-	r->owners = 2;
 	r->path = strdup(path);
-	if (!r->path || pthread_create(&thread, NULL, reader, r)) {
-		free(r->path);
-		free(r);
+	if (!r->path) {
+		drop(r);
 		return NULL;
 	}
-	pthread_detach(thread);
+	struct task *task = task_begin(read_folder, drop, r);
+	if (!task)
+		return NULL;
+	r->task = task;
 	return &r->folder;
 }
 
 bool folder_ready(const struct folder *folder)
 {
-	return ((const struct reading *)folder)->ready;
+	return task_ended(((const struct reading *)folder)->task, 0);
 }
 
 void folder_close(struct folder *folder)
 {
 	if (folder)
-		leave((struct reading *)folder);
+		task_leave(((struct reading *)folder)->task);
 }

@@ -33,6 +33,12 @@ enum request {
 	REQ_STOP,
 	REQ_VERIFY,
 	REQ_RESTORE,
+	REQ_PAUSE,
+	REQ_SLOWER,
+	REQ_VIEW,
+	REQ_ZOOM_IN,
+	REQ_ZOOM_OUT,
+	REQ_RESCUE,
 	REQ_HEALTH, /* handled by the application */
 	REQ_POWER,
 	REQ_COUNT

@@ -135,7 +135,19 @@ static void add_block_text(struct layout *layout, const struct page_block *block
 	free(wide);
 }
 
-static void add_block(struct layout *layout, const struct page_block *block, unsigned int width)
+static void add_map(struct layout *layout, const struct page_block *block, unsigned int rows)
+{
+	for (unsigned int i = 0; i <= rows; i++) {
+		struct layout_line *line = add(layout, i < rows ? LINE_MAP : LINE_LEGEND, block, 1);
+		if (line) {
+			line->part = i;
+			line->rows = rows;
+		}
+	}
+}
+
+static void add_block(struct layout *layout, const struct page_block *block, unsigned int width,
+		      unsigned int map_rows)
 {
 	char *text;
 	switch (block->kind) {
@@ -170,14 +182,36 @@ static void add_block(struct layout *layout, const struct page_block *block, uns
 				line->part = i;
 		}
 		break;
+	case BLOCK_MAP:
+		add_map(layout, block, map_rows);
+		break;
 	}
 }
 
-void layout_make(struct layout *layout, const struct page *page, unsigned int width)
+static void make(struct layout *layout, const struct page *page, unsigned int width,
+		 unsigned int map_rows)
 {
 	memset(layout, 0, sizeof(*layout));
 	for (size_t i = 0; i < page->n; i++)
-		add_block(layout, &page->blocks[i], SV_MIN(width, LAYOUT_COLUMNS - 1u));
+		add_block(layout, &page->blocks[i], SV_MIN(width, LAYOUT_COLUMNS - 1u), map_rows);
+}
+
+static bool has_map(const struct page *page)
+{
+	for (size_t i = 0; i < page->n; i++)
+		if (page->blocks[i].kind == BLOCK_MAP)
+			return true;
+	return false;
+}
+
+void layout_make(struct layout *layout, const struct page *page, unsigned int width, size_t height)
+{
+	make(layout, page, width, LAYOUT_MAP_ROWS);
+	if (layout->n >= height || !has_map(page))
+		return;
+	size_t rows = LAYOUT_MAP_ROWS + height - layout->n;
+	layout_clear(layout);
+	make(layout, page, width, (unsigned int)SV_MIN(rows, (size_t)LAYOUT_MAP_MOST));
 }
 
 void layout_clear(struct layout *layout)

@@ -13,15 +13,20 @@ enum line_kind {
 	LINE_BAR,
 	LINE_GAUGE,
 	LINE_GRAPH, /* row `part` of LAYOUT_GRAPH_ROWS, from the top */
+	LINE_MAP,   /* row `part` of `rows` */
+	LINE_LEGEND,
 };
 
 #define LAYOUT_GRAPH_ROWS 4
+#define LAYOUT_MAP_ROWS	  5 /* at least */
+#define LAYOUT_MAP_MOST	  20
 #define LAYOUT_COLUMNS	  512
 
 struct layout_line {
 	enum line_kind kind;
 	const struct page_block *block; /* the page's */
 	unsigned int part;		/* which line of its block */
+	unsigned int rows;		/* of a map: how many there are */
 	unsigned int indent;
 	wchar_t *text; /* owned; NULL when there is none */
 };
@@ -32,8 +37,9 @@ struct layout {
 	bool lost;
 };
 
-/* Wraps at blanks. `width`: columns, at least 10. */
-void layout_make(struct layout *layout, const struct page *page, unsigned int width);
+/* Wraps at blanks. `width`: columns, at least 10. `height`: the lines that are shown; a map takes
+ * what the others leave of them. */
+void layout_make(struct layout *layout, const struct page *page, unsigned int width, size_t height);
 void layout_clear(struct layout *layout);
 
 /* The lines of the block with that id and of what belongs to it: [first, end). false: no such. */

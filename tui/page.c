@@ -15,6 +15,7 @@ static void block_clear(struct page_block *block)
 	free(block->value);
 	free(block->samples);
 	free(block->segments);
+	free(block->cells);
 }
 
 void page_clear(struct page *page)
@@ -118,6 +119,13 @@ void page_text(struct page *page, enum page_style style, const char *fmt, ...)
 	va_end(ap);
 }
 
+void page_sentence(struct page *page, enum page_style style, const char *sentence)
+{
+	size_t len = strlen(sentence);
+	bool ended = len && strchr(".?!", sentence[len - 1]);
+	page_text(page, style, ended ? "%s" : "%s.", sentence);
+}
+
 void page_head(struct page *page, const char *fmt, ...)
 {
 	va_list ap;
@@ -211,6 +219,16 @@ void page_graph(struct page *page, const uint64_t *samples, size_t n)
 		return;
 	block->samples = copy_array(page, samples, n, sizeof(*samples));
 	block->n = block->samples ? n : 0;
+}
+
+void page_map(struct page *page, const uint8_t *cells, size_t n, uint64_t span)
+{
+	struct page_block *block = add(page, BLOCK_MAP, STYLE_NORMAL);
+	if (!block)
+		return;
+	block->cells = copy_array(page, cells, n, sizeof(*cells));
+	block->n = block->cells ? n : 0;
+	block->span = span;
 }
 
 bool page_can_focus(const struct page_block *block)

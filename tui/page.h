@@ -36,6 +36,17 @@ enum block_kind {
 	BLOCK_BAR,    /* the partitions of a disk, to scale */
 	BLOCK_GAUGE,  /* how far: permille */
 	BLOCK_GRAPH,  /* samples over time, newest last */
+	BLOCK_MAP,    /* the parts of a disk, each by how it stands, with a legend below */
+};
+
+/* How a part of a disk stands; of several that are drawn as one, the last of these is seen. */
+enum page_cell {
+	CELL_COPIED,
+	CELL_NOT_YET,
+	CELL_SKIPPED,
+	CELL_BAD,
+	CELL_HERE, /* it is being read */
+	CELL_COUNT
 };
 
 /* One piece of a bar. */
@@ -57,7 +68,9 @@ struct page_block {
 	char *value;	   /* of options and fields; hint of items; may be NULL */
 	uint64_t *samples; /* of a graph */
 	struct page_segment *segments; /* of a bar */
-	size_t n;		       /* samples or segments */
+	uint8_t *cells;		       /* of a map: enum page_cell */
+	uint64_t span;		       /* of a map: bytes of all cells */
+	size_t n;		       /* samples, segments or cells */
 	unsigned int permille;	       /* of a gauge */
 	bool secret;		       /* a field whose text is not shown */
 };
@@ -79,6 +92,7 @@ struct page {
 	struct page_action actions[PAGE_MAX_ACTIONS]; /* besides those that are always there */
 	size_t n_actions;
 	bool no_default; /* nothing is chosen until the user chooses it */
+	int enter;	 /* what Enter alone chooses in plain mode, 0 = nothing */
 	bool top;	 /* no page below: nothing to go back to */
 	bool lost;	 /* out of memory */
 };
@@ -92,6 +106,8 @@ void page_action(struct page *page, enum request request, const char *label);
 
 void page_text(struct page *page, enum page_style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A sentence of the engine, which has no full stop; what asks something has its own end. */
+void page_sentence(struct page *page, enum page_style style, const char *sentence);
 void page_head(struct page *page, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void page_gap(struct page *page);
 
@@ -108,6 +124,8 @@ void page_option(struct page *page, int id, const char *name, const char *fmt, .
 void page_field(struct page *page, int id, const char *name, const char *value, bool secret);
 void page_gauge(struct page *page, unsigned int permille);
 void page_graph(struct page *page, const uint64_t *samples, size_t n);
+/* n parts of equal size, `span` bytes in all. */
+void page_map(struct page *page, const uint8_t *cells, size_t n, uint64_t span);
 
 /* ---- looking at it ---- */
 

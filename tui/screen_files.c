@@ -4,6 +4,7 @@
 #include "tui/flow.h"
 #include "tui/folder.h"
 #include "tui/i18n.h"
+#include "tui/reach.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,10 @@
 /* ---- the volume ---- */
 
 enum { ID_DISK = 1000 }; /* a volume is its disk's place in the list times this, and its number */
+
+struct volume_state {
+	struct disk disk; /* of the volume that is being mounted */
+};
 
 static void fill_volumes(const struct app *app, size_t i, struct page *page)
 {
@@ -47,43 +52,46 @@ static void volume_fill(const struct app *app, const struct screen *screen, stru
 	page_action(page, REQ_RESCAN, NULL);
 }
 
-static void open_volume(struct app *app, const struct disk *disk, const struct sv_map_part *part)
+static void volume_mounted(struct app *app, const char *node, const char *path)
 {
+	const struct volume_state *s = app->top->state;
 	struct plan *plan = &app->plan;
-	struct sv_err err = {0};
+	snprintf(plan->volume, sizeof(plan->volume), "%s", node);
+	snprintf(plan->from, sizeof(plan->from), "%s", path);
+	plan->source = s->disk;
+	plan->has_source = true;
+	plan->at[0] = '\0';
+	app_push(app, &screen_files);
+}
+
+static void open_volume(struct app *app, struct screen *screen, const struct disk *disk,
+			const struct sv_map_part *part)
+{
+	struct volume_state *s = screen->state;
+	struct plan *plan = &app->plan;
 	char node[sizeof(plan->volume)];
 	disks_part_node(disk, part->number, node, sizeof(node));
 	if (strcmp(node, plan->volume) != 0) {
 		marks_clear(&plan->marks);
 		plan->name[0] = '\0';
 	}
-	if (places_mount(app->root, node, PLACES_BROWSE, plan->from, &err)) {
-		app_say(app, STYLE_WARN, _("It cannot be mounted"), err.text);
-		return;
-	}
-	app_log(app, _("%s is mounted on %s"), node, plan->from);
-	snprintf(plan->volume, sizeof(plan->volume), "%s", node);
-	plan->source = *disk;
-	plan->has_source = true;
-	plan->at[0] = '\0';
-	app_push(app, &screen_files);
+	s->disk = *disk;
+	reach_browse(app, node, volume_mounted);
 }
 
 static bool volume_act(struct app *app, struct screen *screen, enum request request, int id)
 {
 	struct content_view view;
 	size_t i = (size_t)id / ID_DISK, k = (size_t)id % ID_DISK;
-	(void)screen;
 	if (request == REQ_RESCAN) {
 		app_scan_disks(app);
 		content_want(app->content, &app->disks, true);
 	}
 	if (request != REQ_ENTER || id < 0 || i >= app->disks.n)
 		return false;
-	const struct disk disk = app->disks.v[i];
-	content_get(app->content, &disk, &view);
+	content_get(app->content, &app->disks.v[i], &view);
 	if (k < view.n_parts)
-		open_volume(app, &disk, &view.parts[k]);
+		open_volume(app, screen, &app->disks.v[i], &view.parts[k]);
 	content_view_clear(&view);
 	return false;
 }
@@ -101,6 +109,7 @@ const struct screen_ops screen_volume = {
 		"disk or to a share. The volume is mounted without changing a byte of it; what "
 		"only its journal knows is not seen. A disk that is failing is better cloned "
 		"first."),
+	.state_size = sizeof(struct volume_state),
 	.tick_ms = 2000,
 	.fill = volume_fill,
 	.act = volume_act,

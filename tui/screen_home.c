@@ -3,6 +3,7 @@
 #include "tui/disks.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/progress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,8 @@ enum home_id {
 	HOME_POWER,
 	HOME_JOB,
 	HOME_FILES,
-	HOME_UNFINISHED = 100
+	HOME_UNFINISHED = 100,
+	HOME_RESCUES = 200
 };
 
 static const struct home_entry {
@@ -32,15 +34,30 @@ static const struct home_entry {
 	{HOME_SAVE, '1', N_("Back up a disk"), N_("save disk or partitions into an image"), NULL},
 	{HOME_RESTORE, '2', N_("Restore"), N_("write an image back to a disk"), NULL},
 	{HOME_CLONE, '3', N_("Clone a disk"), N_("copy one disk straight onto another"), NULL},
-	{HOME_RESCUE, '4', N_("Rescue a failing disk"), N_("copy what can be read"),
-	 N_("not as pages yet: `salvor rescue` in the shell (8)")},
+	{HOME_RESCUE, '4', N_("Rescue a failing disk"), N_("copy what can be read"), NULL},
 	{HOME_OPEN, '5', N_("Open an image"), N_("look into it, check it"), NULL},
 	{HOME_DISKS, '6', N_("Disks and health"), N_("how the disks are"), NULL},
 	{HOME_FILES, '7', N_("Copy files off a disk"), N_("of a system that does not start"), NULL},
+	{HOME_NETWORK, 'N', N_("Network"), N_("addresses, by cable"), NULL},
 	{HOME_SHELL, '8', N_("Shell"), "", NULL},
 	{HOME_SETTINGS, '9', N_("Language, keyboard, font, time zone"), "", NULL},
 	{HOME_POWER, '0', N_("Power off, restart or leave"), "", NULL},
 };
+
+static void fill_rescues(const struct app *app, struct page *page, char key)
+{
+	struct unfinished_rescue found[UNFINISHED_MAX];
+	const struct disk *source, *target;
+	size_t n = unfinished_get_rescues(app->unfinished, found);
+	for (size_t i = 0; i < n; i++) {
+		const struct sv_rescue_end *end = &found[i].entry.source;
+		page_item(page, HOME_RESCUES + (int)i, i ? 0 : key,
+			  flow_cannot_rescue_on(app, &found[i], &source, &target),
+			  _("Go on with an unfinished rescue, %u %%: %s  S/N %s"), found[i].percent,
+			  *end->model ? end->model : end->name,
+			  *end->serial ? end->serial : _("none"));
+	}
+}
 
 /* What was stopped comes first: it is what the user came back for. */
 static void fill_unfinished(const struct app *app, struct page *page)
@@ -50,10 +67,20 @@ static void fill_unfinished(const struct app *app, struct page *page)
 	for (size_t i = 0; i < n; i++) {
 		const char *reason;
 		bool here = flow_disk_of(app, &found[i], &reason) != NULL;
-		page_item(page, HOME_UNFINISHED + (int)i, i ? 0 : 'U', here ? NULL : reason,
-			  _("Go on with an unfinished backup, %u %%: %s"), found[i].percent,
-			  found[i].name);
+		flow_fill_unfinished(page, HOME_UNFINISHED, i, &found[i], here ? NULL : reason);
 	}
+	fill_rescues(app, page, n ? 0 : 'U');
+}
+
+/* The job that runs, or whose end has not been seen yet. */
+static void fill_job(const struct app *app, struct page *page)
+{
+	if (app->work && !app->work->ended)
+		page_item(page, HOME_JOB, 'J', NULL, _("Back to the running job: %s"),
+			  app->work->what);
+	else if (app->work && app->work->planned && !app->work->seen)
+		page_item(page, HOME_JOB, 'J', NULL, _("%s has ended: %s"), app->work->what,
+			  progress_verdict(app));
 }
 
 static void fill_disks(const struct app *app, struct page *page)
@@ -84,10 +111,8 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	page_title(page, title);
 	page_text(page, STYLE_STRONG, "%s", _("What do you want to do?"));
 	page_gap(page);
-	if (app->work && !app->work->ended)
-		page_item(page, HOME_JOB, 'J', NULL, _("Back to the running job: %s"),
-			  app->work->what);
-	else
+	fill_job(app, page);
+	if (!app->work || app->work->ended)
 		fill_unfinished(app, page);
 	for (size_t i = 0; i < SV_ARRAY(entries); i++) {
 		const struct home_entry *e = &entries[i];
@@ -111,24 +136,27 @@ static void begin(struct app *app, enum plan_kind kind, const struct screen_ops 
 			_("Wait for the running job, or stop it, before you begin another one."));
 		return;
 	}
+	/* the plan is another one: the page of the last job would not be true any more */
+	if (app->work)
+		app->work->seen = true;
 	/* a proposed name says what it is of */
-	if ((kind == PLAN_COPY) != (app->plan.kind == PLAN_COPY))
+	if ((kind == PLAN_COPY) != (app->plan.kind == PLAN_COPY) ||
+	    (kind == PLAN_RESCUE) != (app->plan.kind == PLAN_RESCUE))
 		app->plan.name[0] = '\0';
 	app->plan.kind = kind;
 	app->plan.typed[0] = '\0';
 	app_push(app, first);
 }
 
-static void go_on(struct app *app, size_t i)
+static void rescue_on(struct app *app, size_t i)
 {
-	struct unfinished_save found[UNFINISHED_MAX];
-	const char *reason;
-	size_t n = unfinished_get(app->unfinished, found);
-	const struct disk *disk = i < n ? flow_disk_of(app, &found[i], &reason) : NULL;
-	if (!disk)
+	struct unfinished_rescue found[UNFINISHED_MAX];
+	const struct disk *source, *target;
+	size_t n = unfinished_get_rescues(app->unfinished, found);
+	if (i >= n || flow_cannot_rescue_on(app, &found[i], &source, &target))
 		return;
-	flow_plan_resume(app, &found[i], disk);
-	begin(app, PLAN_SAVE, &screen_review);
+	flow_plan_rescue_on(app, &found[i], source, target);
+	begin(app, PLAN_RESCUE, &screen_rescue_start);
 }
 
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
@@ -153,6 +181,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 	case HOME_CLONE:
 		begin(app, PLAN_CLONE, &screen_source);
 		break;
+	case HOME_RESCUE:
+		begin(app, PLAN_RESCUE, &screen_source);
+		break;
 	case HOME_OPEN:
 		begin(app, PLAN_VERIFY, &screen_place);
 		break;
@@ -161,6 +192,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		break;
 	case HOME_FILES:
 		begin(app, PLAN_COPY, &screen_volume);
+		break;
+	case HOME_NETWORK:
+		app_push(app, &screen_network);
 		break;
 	case HOME_SHELL:
 		app_shell(app);
@@ -172,11 +206,14 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		app_push(app, &screen_power);
 		break;
 	case HOME_JOB:
-		app_push(app, &screen_progress);
+		app_push(app, flow_progress(app));
 		break;
 	default:
-		if (id >= HOME_UNFINISHED)
-			go_on(app, (size_t)(id - HOME_UNFINISHED));
+		if (id >= HOME_RESCUES)
+			rescue_on(app, (size_t)(id - HOME_RESCUES));
+		else if (id >= HOME_UNFINISHED &&
+			 flow_plan_unfinished(app, (size_t)(id - HOME_UNFINISHED)))
+			begin(app, PLAN_SAVE, &screen_review);
 		break;
 	}
 	return true;
@@ -200,6 +237,7 @@ static void tick(struct app *app, struct screen *screen)
 {
 	(void)screen;
 	app_scan_disks(app);
+	mounted_tidy(app);
 }
 
 const struct screen_ops screen_home = {

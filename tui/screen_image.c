@@ -2,26 +2,51 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/reach.h"
+#include "tui/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct image_state {
+/* The images of a folder: the task's until it has ended. */
+struct images {
+	char folder[1024];
 	struct image_list_entry *list;
 	size_t n;
-	char sentence[256]; /* why there is no list */
+	struct sv_err err; /* why there is no list */
 };
+
+struct image_state {
+	struct task *looking;
+	struct images *images; /* NULL = out of memory */
+	bool ready;
+};
+
+static void look_run(void *arg)
+{
+	struct images *images = arg;
+	image_list(images->folder, &images->list, &images->n, &images->err);
+}
+
+static void look_drop(void *arg)
+{
+	struct images *images = arg;
+	image_list_free(images->list, images->n);
+	free(images);
+}
 
 static void look(struct app *app, struct image_state *s)
 {
-	struct sv_err err = {0};
-	image_list_free(s->list, s->n);
-	s->list = NULL;
-	s->n = 0;
-	*s->sentence = '\0';
-	if (image_list(app->plan.folder, &s->list, &s->n, &err))
-		snprintf(s->sentence, sizeof(s->sentence), "%.255s", err.text);
+	task_leave(s->looking);
+	*s = (struct image_state){.images = calloc(1, sizeof(*s->images))};
+	if (!s->images)
+		return;
+	snprintf(s->images->folder, sizeof(s->images->folder), "%s", app->plan.folder);
+	s->looking = task_begin(look_run, look_drop, s->images);
+	if (!s->looking)
+		s->images = NULL;
+	s->ready = s->looking && task_ended(s->looking, TASK_GRACE_MS);
 }
 
 static int open_list(struct app *app, struct screen *screen, struct sv_err *err)
@@ -40,15 +65,11 @@ static const char *state_words(const struct image_list_entry *e)
 	return e->info.verified ? _("complete, verified") : _("complete");
 }
 
-static void fill(const struct app *app, const struct screen *screen, struct page *page)
+static void fill_images(const struct images *images, struct page *page)
 {
-	const struct image_state *s = screen->state;
 	char size[SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
-	flow_head(app, page, 0);
-	page_text(page, STYLE_STRONG, _("Which image in %s?"), app->plan.folder);
-	page_gap(page);
-	for (size_t i = 0; i < s->n; i++) {
-		const struct image_list_entry *e = &s->list[i];
+	for (size_t i = 0; i < images->n; i++) {
+		const struct image_list_entry *e = &images->list[i];
 		page_item(page, (int)i, 0,
 			  e->unfinished ? _("unfinished: back up the same disk to the same name to "
 					    "go on with it")
@@ -60,9 +81,22 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 				       sv_text_size(stored, e->info.bytes_stored), state_words(e),
 				       *e->info.model ? e->info.model : e->info.source);
 	}
-	if (!s->n)
+	if (!images->n)
 		page_text(page, STYLE_WARN, "%s",
-			  *s->sentence ? s->sentence : _("There are no images in this folder."));
+			  images->err.code ? images->err.text
+					   : _("There are no images in this folder."));
+}
+
+static void fill(const struct app *app, const struct screen *screen, struct page *page)
+{
+	const struct image_state *s = screen->state;
+	flow_head(app, page, 0);
+	page_text(page, STYLE_STRONG, _("Which image in %s?"), app->plan.folder);
+	page_gap(page);
+	if (s->ready)
+		fill_images(s->images, page);
+	else
+		page_text(page, STYLE_DIM, "%s", s->images ? _("reading ...") : _("out of memory"));
 	page_action(page, REQ_RESCAN, NULL);
 }
 
@@ -71,18 +105,28 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 	struct image_state *s = screen->state;
 	if (request == REQ_RESCAN)
 		look(app, s);
-	if (request == REQ_ENTER && id >= 0 && (size_t)id < s->n) {
-		snprintf(app->plan.name, sizeof(app->plan.name), "%s", s->list[id].name);
-		app_push(app, app->plan.kind == PLAN_RESTORE ? &screen_target : &screen_contents);
+	if (request == REQ_ENTER && s->ready && id >= 0 && (size_t)id < s->images->n) {
+		snprintf(app->plan.name, sizeof(app->plan.name), "%s", s->images->list[id].name);
+		reach_image(app,
+			    app->plan.kind == PLAN_RESTORE ? &screen_target : &screen_contents);
 	}
 	return false;
+}
+
+static void tick(struct app *app, struct screen *screen)
+{
+	struct image_state *s = screen->state;
+	if (s->ready || !s->looking || !task_ended(s->looking, 0))
+		return;
+	s->ready = true;
+	app->fresh = true;
 }
 
 static void done(struct app *app, struct screen *screen)
 {
 	struct image_state *s = screen->state;
 	(void)app;
-	image_list_free(s->list, s->n);
+	task_leave(s->looking);
 }
 
 const struct screen_ops screen_image = {
@@ -90,31 +134,17 @@ const struct screen_ops screen_image = {
 	.help = N_("The images of the folder, each with its date, the disk it was made from, and "
 		   "whether it was checked when it was made."),
 	.state_size = sizeof(struct image_state),
+	.tick_ms = 300,
 	.open = open_list,
 	.fill = fill,
 	.act = act,
+	.tick = tick,
 	.done = done,
 };
 
 /* ---- one image ---- */
 
-struct contents_state {
-	struct image_reader *reader;
-	const struct image_info *info;
-};
-
 enum { ID_CHECK = 1, ID_RESTORE };
-
-static int open_contents(struct app *app, struct screen *screen, struct sv_err *err)
-{
-	struct contents_state *s = screen->state;
-	char path[1400];
-	flow_image_path(app, path, sizeof(path));
-	int rc = image_reader_open(path, IMAGE_OPEN_SALVAGE, &s->reader, err);
-	if (!rc)
-		s->info = image_reader_info(s->reader);
-	return rc;
-}
 
 static void fill_image_parts(const struct image_info *info, struct page *page)
 {
@@ -131,9 +161,9 @@ static void fill_image_parts(const struct image_info *info, struct page *page)
 
 static void fill_contents(const struct app *app, const struct screen *screen, struct page *page)
 {
-	const struct contents_state *s = screen->state;
-	const struct image_info *info = s->info;
+	const struct image_info *info = image_reader_info(app->image.reader);
 	char size[2 * SV_SIZE_TEXT], stored[SV_SIZE_TEXT];
+	(void)screen;
 	page_title(page, app->plan.name);
 	page_text(page, STYLE_NORMAL, _("Disk     %s  S/N %s"),
 		  *info->model ? info->model : info->source,
@@ -147,8 +177,8 @@ static void fill_contents(const struct app *app, const struct screen *screen, st
 	page_text(page, info->verified && !info->bytes_bad ? STYLE_OK : STYLE_WARN,
 		  _("State    %s%s"), info->bytes_bad ? _("with unreadable areas") : _("complete"),
 		  info->verified ? _(", verified when it was made") : _(", never verified"));
-	for (size_t i = 0; image_reader_damage(s->reader, i); i++)
-		page_text(page, STYLE_DANGER, "%s", image_reader_damage(s->reader, i));
+	for (size_t i = 0; image_reader_damage(app->image.reader, i); i++)
+		page_text(page, STYLE_DANGER, "%s", image_reader_damage(app->image.reader, i));
 	page_gap(page);
 	page_head(page, "%s", _("Partitions"));
 	fill_image_parts(info, page);
@@ -174,17 +204,15 @@ static bool act_contents(struct app *app, struct screen *screen, enum request re
 
 static void done_contents(struct app *app, struct screen *screen)
 {
-	struct contents_state *s = screen->state;
-	(void)app;
-	image_reader_close(s->reader);
+	(void)screen;
+	image_reader_close(app->image.reader);
+	app->image.reader = NULL;
 }
 
 const struct screen_ops screen_contents = {
 	.name = "contents",
 	.help = N_("What this image holds. Checking reads and compares every byte of it and "
 		   "changes nothing."),
-	.state_size = sizeof(struct contents_state),
-	.open = open_contents,
 	.fill = fill_contents,
 	.act = act_contents,
 	.done = done_contents,

@@ -38,11 +38,21 @@ const struct screen_ops screen_log = {
 
 /* ---- help ---- */
 
+/* An arrow is one column, but several bytes. */
+static int columns(const char *name)
+{
+	int n = 0;
+	for (; *name; name++)
+		n += ((unsigned char)*name & 0xc0) != 0x80;
+	return n;
+}
+
 static void fill_keys(const struct page *below, struct page *page)
 {
 	for (const struct key_entry *entry = key_table; entry->request != REQ_NONE; entry++)
 		if (entry->where != KEY_OFFERED || page_has_action(below, entry->request))
-			page_text(page, STYLE_NORMAL, "  %-8s %s", entry->name, _(entry->help));
+			page_text(page, STYLE_NORMAL, "  %s%*s %s", entry->name,
+				  8 - columns(entry->name), "", _(entry->help));
 }
 
 static void help_fill(const struct app *app, const struct screen *screen, struct page *page)

@@ -1,11 +1,9 @@
 /* screen_power.c - power off, restart, or leave to the shell */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tui/app.h"
 #include "tui/i18n.h"
+#include "tui/reach.h"
 
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { ID_OFF = 1, ID_RESTART, ID_LEAVE };
 
@@ -30,30 +28,12 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	page_item(page, ID_RESTART, '1', why, "%s", _("Restart"));
 }
 
-static void run_program(struct app *app, const char *name)
-{
-	places_unmount_all(app->root);
-	pid_t pid = fork();
-	if (pid == 0) {
-		execlp(name, name, (char *)NULL);
-		_exit(127);
-	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-}
-
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
 {
 	(void)screen;
 	if (request != REQ_ENTER || (app->work && !app->work->ended))
 		return false;
-	if (id == ID_OFF)
-		run_program(app, "poweroff");
-	if (id == ID_RESTART)
-		run_program(app, "reboot");
-	if (id == ID_LEAVE)
-		places_unmount_all(app->root);
-	app->quit = true;
+	reach_exit(app, id == ID_OFF ? "poweroff" : id == ID_RESTART ? "reboot" : NULL);
 	return true;
 }
 

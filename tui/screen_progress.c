@@ -3,15 +3,30 @@
 #include "tui/disks.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/progress.h"
+#include "tui/rescue_end.h"
+#include "tui/task.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
-enum { ID_HOME = 1, ID_LOG, ID_GO_ON };
+enum { ID_HOME = 1, ID_LOG, ID_GO_ON, ID_RESCUE };
+
+/* The space on the store: the task's until it has ended. */
+struct store_look {
+	char folder[1024], part[1416];
+	uint64_t free;
+	bool kept;
+};
 
 struct progress_state {
-	uint64_t free; /* bytes on the store, once it was full; 0 = not known */
+	uint64_t free; /* bytes on the store, once a backup has ended without success */
+	bool kept;     /* and something of it is there, so that it can be gone on with */
+	struct task *looking;
+	struct store_look *look;
 	unsigned int ticks;
 };
 
@@ -19,7 +34,7 @@ struct progress_state {
 #define TICK_MS	      200
 #define WATCH_MS      2000
 
-static const char *phase_words(enum sv_phase phase)
+const char *progress_phase(enum sv_phase phase)
 {
 	switch (phase) {
 	case SV_PHASE_PREPARE:
@@ -35,8 +50,7 @@ static const char *phase_words(enum sv_phase phase)
 	}
 }
 
-/* Rounded down: 100 % is only what is complete. */
-static unsigned int permille(const struct sv_progress *now)
+unsigned int progress_permille(const struct sv_progress *now)
 {
 	if (!now->bytes_total || now->bytes_done >= now->bytes_total)
 		return now->bytes_total ? 1000 : 0;
@@ -45,7 +59,7 @@ static unsigned int permille(const struct sv_progress *now)
 	return SV_MIN(p, 999u);
 }
 
-static void fill_objects(const struct work *work, struct page *page)
+void progress_objects(const struct work *work, struct page *page)
 {
 	page_text(page, STYLE_NORMAL, _("From  %s"), work->from);
 	if (*work->to)
@@ -87,8 +101,9 @@ static void fill_speed(const struct work *work, struct page *page)
 {
 	char done[SV_SIZE_TEXT], total[SV_SIZE_TEXT], rate[SV_SIZE_TEXT], left[SV_SIZE_TEXT];
 	const struct sv_progress *now = &work->now;
-	unsigned int p = permille(now);
-	page_text(page, STYLE_STRONG, _("%s: %u.%u %%"), phase_words(now->phase), p / 10, p % 10);
+	unsigned int p = progress_permille(now);
+	page_text(page, STYLE_STRONG, _("%s: %u.%u %%"), progress_phase(now->phase), p / 10,
+		  p % 10);
 	page_gauge(page, p);
 	page_text(page, STYLE_NORMAL, _("%s of %s     %s/s     %s left"),
 		  sv_text_size(done, now->bytes_done), sv_text_size(total, now->bytes_total),
@@ -96,8 +111,7 @@ static void fill_speed(const struct work *work, struct page *page)
 		  now->eta_s == UINT64_MAX ? "?" : sv_text_duration(left, now->eta_s));
 }
 
-/* The disks that the job reads or writes; returns how many. */
-static size_t job_disks(const struct plan *plan, const struct disk *disks[VITALS_WATCHED])
+size_t progress_disks(const struct plan *plan, const struct disk *disks[VITALS_WATCHED])
 {
 	size_t n = 0;
 	if (flow_reads_disk(plan))
@@ -108,10 +122,10 @@ static size_t job_disks(const struct plan *plan, const struct disk *disks[VITALS
 }
 
 /* How warm the disks are: a long job heats them. */
-static void fill_temperatures(const struct app *app, struct page *page)
+void progress_temperatures(const struct app *app, struct page *page)
 {
 	const struct disk *disks[VITALS_WATCHED];
-	size_t n = job_disks(&app->plan, disks);
+	size_t n = progress_disks(&app->plan, disks);
 	for (size_t i = 0; i < n; i++) {
 		struct health health;
 		if (!vitals_get(app->vitals, disks[i], &health) ||
@@ -128,14 +142,14 @@ static void fill_temperatures(const struct app *app, struct page *page)
 static void fill_running(const struct app *app, struct page *page)
 {
 	const struct work *work = app->work;
-	fill_objects(work, page);
+	progress_objects(work, page);
 	page_gap(page);
 	if (work->now.bytes_total)
 		fill_speed(work, page);
 	else
-		page_text(page, STYLE_STRONG, "%s", phase_words(work->now.phase));
+		page_text(page, STYLE_STRONG, "%s", progress_phase(work->now.phase));
 	fill_time(work, page);
-	fill_temperatures(app, page);
+	progress_temperatures(app, page);
 	fill_counts(work, page);
 	if (work_stalled(work) >= STALL_SECONDS)
 		page_text(page, STYLE_WARN,
@@ -170,7 +184,7 @@ static const char *verdict(const struct work *work)
 	}
 }
 
-/* A backup that ended with this can be gone on with. */
+/* A backup that ended with this can be gone on with, where something of it was saved. */
 static bool resumable(const struct app *app)
 {
 	int code = app->work->code;
@@ -203,8 +217,7 @@ static bool is_gone(const struct app *app, const struct disk *disk, struct page 
 	return true;
 }
 
-/* Disks of the job that were unplugged. */
-static void fill_gone(const struct app *app, struct page *page)
+void progress_gone(const struct app *app, struct page *page)
 {
 	const struct plan *plan = &app->plan;
 	if (!app->work->code)
@@ -226,6 +239,35 @@ static void fill_twins(const struct app *app, struct page *page)
 			    "start a system from them."));
 }
 
+/* Areas could not be read. */
+static bool rescue_helps(const struct app *app)
+{
+	int code = app->work->code;
+	return (app->plan.kind == PLAN_SAVE || app->plan.kind == PLAN_CLONE) &&
+	       (code == 3 || code == 9) && app_disk_again(app, &app->plan.source);
+}
+
+const char *progress_verdict(const struct app *app)
+{
+	return app->plan.kind == PLAN_RESCUE ? rescue_verdict(app->work) : verdict(app->work);
+}
+
+void progress_watch(struct app *app)
+{
+	struct work *work = app->work;
+	if (!work || !work->planned || !work_poll(work))
+		return;
+	app_log(app, "%s: %s %s", work->what, progress_verdict(app), work->err.text);
+	vitals_watch(app->vitals, NULL, 0);
+	app_scan_disks(app);
+	content_want(app->content, &app->disks, true);
+	unfinished_want(app->unfinished, app->plan.folder);
+	app->fresh = true;
+	/* what the page that is shown makes of it */
+	if (app->top->ops->tick)
+		app->top->ops->tick(app, app->top);
+}
+
 static void fill_ended(const struct app *app, const struct progress_state *s, struct page *page)
 {
 	const struct work *work = app->work;
@@ -235,16 +277,18 @@ static void fill_ended(const struct app *app, const struct progress_state *s, st
 							: STYLE_DANGER,
 		  "%s", verdict(work));
 	if (work->code)
-		page_text(page, STYLE_NORMAL, "%s.", work->err.text);
-	fill_gone(app, page);
+		page_sentence(page, STYLE_NORMAL, work->err.text);
+	progress_gone(app, page);
 	fill_twins(app, page);
 	page_gap(page);
-	fill_objects(work, page);
+	progress_objects(work, page);
 	fill_time(work, page);
 	fill_counts(work, page);
 	page_gap(page);
-	if (resumable(app))
+	if (s->kept)
 		fill_go_on(app, s, page);
+	if (rescue_helps(app))
+		page_item(page, ID_RESCUE, 'X', NULL, "%s", _("Rescue the disk instead"));
 	page_item(page, ID_HOME, 0, NULL, "%s", _("Back to start"));
 	page_item(page, ID_LOG, 0, NULL, "%s", _("Show the log"));
 }
@@ -261,25 +305,55 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
 {
-	(void)screen;
+	const struct progress_state *s = screen->state;
 	if (request == REQ_STOP) {
 		work_stop(app->work);
 		app_log(app, "%s", _("stopped by the user"));
 	}
-	if (request == REQ_ENTER && app->work->ended && id == ID_GO_ON && resumable(app))
+	/* what is called may leave neither this page nor its job */
+	if (request != REQ_ENTER || !app->work->ended)
+		return false;
+	if (id == ID_GO_ON && s->kept)
 		flow_go_on(app);
-	else if (request == REQ_ENTER && app->work->ended && id == ID_HOME)
+	else if (id == ID_HOME)
 		app_home(app);
-	if (request == REQ_ENTER && app->work->ended && id == ID_LOG)
+	else if (id == ID_RESCUE && rescue_helps(app))
+		flow_rescue_instead(app);
+	else if (id == ID_LOG)
 		app_push(app, &screen_log);
 	return false;
 }
 
-static void look_at_store(const struct app *app, struct progress_state *s)
+static void store_run(void *arg)
 {
+	struct store_look *look = arg;
 	struct statvfs st;
-	if (app->work->code == 7 && !statvfs(app->plan.folder, &st))
-		s->free = (uint64_t)st.f_bavail * st.f_frsize;
+	if (!statvfs(look->folder, &st))
+		look->free = (uint64_t)st.f_bavail * st.f_frsize;
+	look->kept = !access(look->part, F_OK);
+}
+
+/* Waits at most `ms` for it. */
+static void look_at_store(const struct app *app, struct progress_state *s, int ms)
+{
+	if (!resumable(app))
+		return;
+	if (!s->looking) {
+		char image[1400];
+		s->look = calloc(1, sizeof(*s->look));
+		if (!s->look)
+			return;
+		snprintf(s->look->folder, sizeof(s->look->folder), "%s", app->plan.folder);
+		flow_image_path(app, image, sizeof(image));
+		snprintf(s->look->part, sizeof(s->look->part), "%s.part", image);
+		s->looking = task_begin(store_run, free, s->look);
+	}
+	if (!s->looking || !task_ended(s->looking, ms))
+		return;
+	s->free = s->look->free;
+	s->kept = s->look->kept;
+	task_leave(s->looking);
+	s->looking = NULL;
 }
 
 /* What the user does about an end without success: plugs in, makes space. */
@@ -288,23 +362,36 @@ static void watch(struct app *app, struct progress_state *s)
 	if (s->ticks++ % (WATCH_MS / TICK_MS))
 		return;
 	app_scan_disks(app);
-	look_at_store(app, s);
+	look_at_store(app, s, 0);
 }
 
 static void tick(struct app *app, struct screen *screen)
 {
-	if (app->work->ended && app->work->code)
-		watch(app, screen->state);
+	struct progress_state *s = screen->state;
 	const struct disk *disks[VITALS_WATCHED];
-	bool over = work_poll(app->work);
-	vitals_watch(app->vitals, disks, app->work->ended ? 0 : job_disks(&app->plan, disks));
-	if (!over)
+	if (!app->work->ended) {
+		vitals_watch(app->vitals, disks, progress_disks(&app->plan, disks));
 		return;
-	app_log(app, "%s: %s %s", app->work->what, verdict(app->work), app->work->err.text);
-	app_scan_disks(app);
-	content_want(app->content, &app->disks, true);
-	look_at_store(app, screen->state);
-	app->fresh = true;
+	}
+	if (!app->work->seen)
+		look_at_store(app, s, TASK_GRACE_MS);
+	app->work->seen = true;
+	if (app->work->code)
+		watch(app, s);
+}
+
+static int open_progress(struct app *app, struct screen *screen, struct sv_err *err)
+{
+	(void)err;
+	tick(app, screen);
+	return 0;
+}
+
+static void done(struct app *app, struct screen *screen)
+{
+	struct progress_state *s = screen->state;
+	(void)app;
+	task_leave(s->looking);
 }
 
 const struct screen_ops screen_progress = {
@@ -314,8 +401,10 @@ const struct screen_ops screen_progress = {
 		   "be continued later."),
 	.state_size = sizeof(struct progress_state),
 	.tick_ms = TICK_MS,
+	.open = open_progress,
 	.fill = fill,
 	.act = act,
 	.tick = tick,
 	.back = tick,
+	.done = done,
 };

@@ -1,13 +1,14 @@
 /* screen_review.c - the only page with options, the last one before anything happens */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/disks.h"
+#include "tui/erase.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 enum review_id {
@@ -19,7 +20,8 @@ enum review_id {
 	REVIEW_NOTE,
 	REVIEW_FREE,
 	REVIEW_TYPED,
-	REVIEW_RESUME
+	REVIEW_RESUME,
+	REVIEW_RESCUE
 };
 
 static const char *const preset_words[FLOW_PRESETS] = {N_("fast     zstd 1"), N_("normal   zstd 3"),
@@ -28,34 +30,19 @@ static const char *const preset_words[FLOW_PRESETS] = {N_("fast     zstd 1"), N_
 static const char *const free_words[] = {N_("leave as it is"), N_("discard (TRIM)"),
 					 N_("overwrite with zeros")};
 
-struct review_state {
+/* Does the name collide with what is there? The task's until it has ended. */
+struct review_look {
+	char path[1400];
 	bool exists;	 /* an image of that name */
 	bool unfinished; /* NAME.part */
 };
 
-/* A small disk without a serial number is told by MB, others by GB. */
-static bool in_megabytes(const struct disk *target)
-{
-	return target->size < 10000000000;
-}
-
-/* What has to be typed: the end of the serial number; without one, the size as a whole number. */
-static void expected(const struct disk *target, char *out, size_t cap)
-{
-	size_t len = strlen(target->serial);
-	uint64_t unit = in_megabytes(target) ? 1000000 : 1000000000;
-	if (len)
-		snprintf(out, cap, "%.15s", target->serial + (len > 4 ? len - 4 : 0));
-	else
-		snprintf(out, cap, "%llu", (unsigned long long)(target->size / unit));
-}
-
-static bool typed_right(const struct plan *plan)
-{
-	char want[16];
-	expected(&plan->target, want, sizeof(want));
-	return !strcasecmp(plan->typed, want);
-}
+struct review_state {
+	bool known; /* the store has answered; or it is none of our business */
+	bool exists, unfinished;
+	struct task *looking;
+	struct review_look *look;
+};
 
 /* ---- what is read ---- */
 
@@ -114,31 +101,72 @@ static void fill_verify(const struct plan *plan, struct page *page)
 		    plan->no_verify ? _("no") : _("yes, read back and compare"));
 }
 
+/* What is to be known of the source, and what is better for one that is failing. */
+static void fill_health(const struct app *app, struct page *page)
+{
+	disks_warning(app, page, &app->plan.source, false);
+	if (disks_is_failing(app, &app->plan.source))
+		page_item(page, REVIEW_RESCUE, 'X', NULL, "%s", _("Rescue this disk instead"));
+}
+
 /* ---- a save ---- */
 
-/* Does the name collide with what is there? */
-static void look(struct app *app, struct review_state *s)
+static void look_run(void *arg)
 {
-	char path[1400], part[1408];
+	struct review_look *look = arg;
+	char part[sizeof(look->path) + 8];
 	struct stat st;
-	flow_image_path(app, path, sizeof(path));
-	snprintf(part, sizeof(part), "%s.part", path);
-	s->exists = flow_writes_store(&app->plan) && lstat(path, &st) == 0;
-	s->unfinished = flow_writes_store(&app->plan) && lstat(part, &st) == 0;
+	snprintf(part, sizeof(part), "%s.part", look->path);
+	look->exists = lstat(look->path, &st) == 0;
+	look->unfinished = lstat(part, &st) == 0;
+}
+
+/* What the store said, once it has; waits at most `ms`. */
+static void look_take(struct app *app, struct review_state *s, int ms)
+{
+	if (!s->looking || !task_ended(s->looking, ms))
+		return;
+	if (!s->known)
+		app->plan.resume = app->plan.kind == PLAN_SAVE && s->look->unfinished;
+	s->known = true;
+	s->exists = s->look->exists;
+	s->unfinished = s->look->unfinished;
+	task_leave(s->looking);
+	s->looking = NULL;
+}
+
+static void look_begin(const struct app *app, struct review_state *s)
+{
+	if (s->looking)
+		return;
+	s->look = calloc(1, sizeof(*s->look));
+	if (!s->look)
+		return;
+	flow_image_path(app, s->look->path, sizeof(s->look->path));
+	s->looking = task_begin(look_run, free, s->look);
 }
 
 static int open_review(struct app *app, struct screen *screen, struct sv_err *err)
 {
 	struct review_state *s = screen->state;
 	(void)err;
-	look(app, s);
-	app->plan.resume = app->plan.kind == PLAN_SAVE && s->unfinished;
+	app->plan.resume = false;
+	s->known = !flow_writes_store(&app->plan);
+	if (!s->known)
+		look_begin(app, s);
+	look_take(app, s, TASK_GRACE_MS);
 	return 0;
+}
+
+/* Nothing is begun that a silent store may collide with. */
+static const char *not_yet(const struct review_state *s)
+{
+	return s->known ? NULL : _("the place it goes to does not answer yet");
 }
 
 static void fill_start(const struct plan *plan, const struct review_state *s, struct page *page)
 {
-	const char *why = NULL;
+	const char *why = not_yet(s);
 	if (s->exists)
 		why = _("an image of this name is already there: go back and type another name");
 	else if (s->unfinished && !plan->resume)
@@ -169,60 +197,17 @@ static void fill_save(const struct app *app, const struct review_state *s, struc
 			    plan->resume ? _("go on with it") : _("leave it alone"));
 	page_field(page, REVIEW_NOTE, _("Note"), plan->note, false);
 	page_gap(page);
-	disks_warning(app, page, &plan->source, false);
+	fill_health(app, page);
 	fill_doubts(app, page);
 }
 
 /* ---- what is overwritten: a restore, a clone ---- */
 
-static void fill_loss(const struct app *app, struct page *page)
-{
-	struct content_view view;
-	struct page_segment segments[64];
-	char size[SV_SIZE_TEXT];
-	content_get(app->content, &app->plan.target, &view);
-	if (view.state == CONTENT_READY && view.n_parts) {
-		page_bar(
-			page, segments,
-			disks_segments(&view, app->plan.target.size, segments, SV_ARRAY(segments)));
-		page_text(page, STYLE_DANGER,
-			  _n("WILL BE LOST: %zu partition, %s in use",
-			     "WILL BE LOST: %zu partitions, %s in use", view.n_parts),
-			  view.n_parts, sv_text_size(size, view.used));
-	} else if (view.state == CONTENT_READY) {
-		page_text(page, STYLE_NORMAL, "%s",
-			  _("No partitions are known on it. Whatever is there will be lost."));
-	} else {
-		page_text(page, STYLE_DANGER, _("WILL BE LOST: everything on it (%s)"),
-			  view.state == CONTENT_FAILED ? view.sentence : _("being looked at ..."));
-	}
-	content_view_clear(&view);
-}
-
-/* The question that keeps the wrong disk safe. */
-static void fill_check(const struct plan *plan, struct page *page)
-{
-	bool small = in_megabytes(&plan->target);
-	if (*plan->target.serial) {
-		page_text(page, STYLE_NORMAL, "%s",
-			  _("To go on, type the last 4 characters of the serial number of the disk "
-			    "that is overwritten:"));
-		page_field(page, REVIEW_TYPED, _("Serial ends"), plan->typed, false);
-		return;
-	}
-	page_text(page, STYLE_NORMAL, "%s",
-		  small ? _("This disk has no serial number. To go on, type its size in MB, a "
-			    "whole number:")
-			: _("This disk has no serial number. To go on, type its size in GB, a "
-			    "whole number:"));
-	page_field(page, REVIEW_TYPED, small ? _("MB") : _("GB"), plan->typed, false);
-}
-
 static void fill_target(const struct app *app, struct page *page)
 {
 	char name[APP_DISK_TEXT];
 	page_text(page, STYLE_STRONG, _("TO    %s"), app_disk_name(app, &app->plan.target, name));
-	fill_loss(app, page);
+	erase_loss(app, page, &app->plan.target);
 	disks_warning(app, page, &app->plan.target, true);
 	page_gap(page);
 }
@@ -235,9 +220,12 @@ static void fill_free(const struct plan *plan, struct page *page)
 static void fill_erase(const struct plan *plan, const char *what, struct page *page)
 {
 	page_gap(page);
-	fill_check(plan, page);
+	erase_check(page, &plan->target, REVIEW_TYPED, plan->typed);
 	page_item(page, REVIEW_START, 0,
-		  typed_right(plan) ? NULL : _("not before the check above is typed"), "%s", what);
+		  erase_confirmed(&plan->target, plan->typed)
+			  ? NULL
+			  : _("not before the check above is typed"),
+		  "%s", what);
 }
 
 static void fill_restore(const struct app *app, struct page *page)
@@ -258,7 +246,7 @@ static void fill_clone(const struct app *app, struct page *page)
 	const struct plan *plan = &app->plan;
 	page_text(page, STYLE_DANGER, "%s", _("THIS ERASES A DISK"));
 	fill_source(app, page);
-	disks_warning(app, page, &plan->source, false);
+	fill_health(app, page);
 	fill_target(app, page);
 	fill_space(plan, page);
 	fill_free(plan, page);
@@ -291,7 +279,7 @@ static void fill_copy(const struct app *app, const struct review_state *s, struc
 	page_item(page, REVIEW_START, 0,
 		  s->exists || s->unfinished ? _("a folder of this name is already there: go back "
 						 "and type another name")
-					     : NULL,
+					     : not_yet(s),
 		  "%s", _("START the copy"));
 	page_gap(page);
 	page_text(page, STYLE_DIM, "%s",
@@ -350,26 +338,6 @@ static void change(struct app *app, enum request request, int id)
 	}
 }
 
-static bool is_there(const struct app *app, const struct disk *disk)
-{
-	const struct disk *now = app_disk_again(app, disk);
-	return now && now->diskseq == disk->diskseq && !strcmp(now->path, disk->path);
-}
-
-/* The disks may have changed while this page was open. */
-static bool still_there(struct app *app)
-{
-	const struct plan *plan = &app->plan;
-	app_scan_disks(app);
-	if ((!flow_reads_disk(plan) || is_there(app, &plan->source)) &&
-	    (!flow_erases_disk(plan) || is_there(app, &plan->target)))
-		return true;
-	app_say(app, STYLE_DANGER, _("The disk has changed"),
-		_("The chosen disk was unplugged or replaced. Nothing was written. Choose it "
-		  "again."));
-	return false;
-}
-
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
 {
 	(void)screen;
@@ -377,13 +345,17 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		change(app, request, id);
 	if (request != REQ_ENTER)
 		return false;
+	if (id == REVIEW_RESCUE) {
+		flow_rescue_instead(app);
+		return true;
+	}
 	if (id != REVIEW_START) {
 		change(app, REQ_RIGHT, id);
 		return true;
 	}
-	if (flow_erases_disk(&app->plan) && !typed_right(&app->plan))
+	if (flow_erases_disk(&app->plan) && !erase_confirmed(&app->plan.target, app->plan.typed))
 		return true;
-	if (still_there(app))
+	if (flow_disks_still_there(app))
 		flow_start(app);
 	return true;
 }
@@ -399,7 +371,17 @@ static void text(struct app *app, struct screen *screen, int id, const char *val
 
 static void tick(struct app *app, struct screen *screen)
 {
-	look(app, screen->state);
+	struct review_state *s = screen->state;
+	look_take(app, s, 0);
+	if (flow_writes_store(&app->plan))
+		look_begin(app, s);
+}
+
+static void done(struct app *app, struct screen *screen)
+{
+	struct review_state *s = screen->state;
+	(void)app;
+	task_leave(s->looking);
 }
 
 const struct screen_ops screen_review = {
@@ -415,4 +397,5 @@ const struct screen_ops screen_review = {
 	.act = act,
 	.text = text,
 	.tick = tick,
+	.done = done,
 };

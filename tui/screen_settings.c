@@ -1,51 +1,30 @@
-/* screen_settings.c - language, keyboard layout, font and time zone, while it runs */
+/* screen_settings.c - language, keyboard layout, font and time zone: asked once, changed later */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/app.h"
 #include "tui/i18n.h"
+#include "tui/live.h"
+#include "tui/settings.h"
 
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum settings_id { ID_LANGUAGE = 1, ID_KEYMAP, ID_TRY, ID_FONT, ID_ZONE };
+enum settings_id { ID_LANGUAGE = 1, ID_KEYMAP, ID_TRY, ID_FONT, ID_ZONE, ID_GO, ID_SPEAK = 100 };
 
 static const struct language {
 	const char *code, *name; /* in itself */
-} languages[] = {{"en", "English"}, {"de", "Deutsch"}};
+	char key;
+} languages[] = {{"en", "English", 'E'}, {"de", "Deutsch", 'D'}};
 
 static const char *const fonts[] = {"auto", "small", "large"};
 static const char *const font_words[] = {N_("as the screen wants it"), N_("small"), N_("large")};
 
 struct settings_state {
 	unsigned int language, font;
-	char keymap[64], zone[64]; /* chosen here; "" = as it was */
+	char keymap[LIVE_VALUE], zone[LIVE_VALUE];
 	char tried[64];
 };
-
-/* "auto" and so on are the live system's: only it has fonts and layouts of its own to change. */
-static const char *only_live(void)
-{
-	return getenv("SALVOR_LIVE") ? NULL : _("only on the live system");
-}
-
-/* live-init set NAME VALUE */
-static bool set_live(struct app *app, const char *name, const char *value)
-{
-	int status = 1;
-	pid_t pid = fork();
-	if (pid == 0) {
-		execlp("live-init", "live-init", "set", name, value, (char *)NULL);
-		_exit(127);
-	}
-	bool ok = pid > 0 && waitpid(pid, &status, 0) == pid && !status;
-	app_log(app, ok ? _("%s is now %s") : _("%s cannot be set to %s"), name, value);
-	if (!ok)
-		app_say(app, STYLE_WARN, _("This is not possible"), _("The log says more."));
-	return ok;
-}
 
 /* gettext(3): a changed LANGUAGE is looked at again when this is counted up. */
 extern int _nl_msg_cat_cntr;
@@ -57,34 +36,54 @@ static void speak(struct app *app, unsigned int language)
 	app->fresh = true;
 }
 
+/* A language as the kernel's line has it: de, de_DE.UTF-8; what is not known is English. */
+static unsigned int language_of(const char *value)
+{
+	for (unsigned int i = 0; i < SV_ARRAY(languages); i++)
+		if (!strncmp(value, languages[i].code, 2))
+			return i;
+	return 0;
+}
+
 static int open_settings(struct app *app, struct screen *screen, struct sv_err *err)
 {
 	struct settings_state *s = screen->state;
 	const char *now = getenv("LANGUAGE");
-	(void)app;
+	char font[LIVE_VALUE];
 	(void)err;
-	for (unsigned int i = 0; now && i < SV_ARRAY(languages); i++)
-		if (!strncmp(now, languages[i].code, 2))
-			s->language = i;
+	s->language = now ? language_of(now) : 0;
+	live_param(app, "keymap", s->keymap);
+	live_param(app, "tz", s->zone);
+	live_param(app, "font", font);
+	for (unsigned int i = 0; i < SV_ARRAY(fonts); i++)
+		if (!strcmp(font, fonts[i]))
+			s->font = i;
 	return 0;
+}
+
+static void fill_system(const struct settings_state *s, struct page *page)
+{
+	const char *why = live_why_not();
+	if (!why)
+		page_option(page, ID_FONT, _("Font"), "%s", _(font_words[s->font]));
+	page_item(page, ID_KEYMAP, 'K', why, "%s  %s", _("Keyboard layout ..."),
+		  why || *s->keymap ? s->keymap : "us");
+	page_item(page, ID_ZONE, 'Z', why, "%s  %s", _("Time zone ..."),
+		  why || *s->zone ? s->zone : "UTC");
+	page_gap(page);
+	page_text(page, STYLE_NORMAL, "%s",
+		  _("The clock of this computer is never set; only what is shown changes."));
+	page_field(page, ID_TRY, _("Try keys here"), s->tried, false);
 }
 
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	const struct settings_state *s = screen->state;
-	const char *why = only_live();
 	(void)app;
 	page_title(page, _("Language, keyboard, font, time zone"));
 	page_gap(page);
 	page_option(page, ID_LANGUAGE, _("Language"), "%s", languages[s->language].name);
-	if (!why)
-		page_option(page, ID_FONT, _("Font"), "%s", _(font_words[s->font]));
-	page_item(page, ID_KEYMAP, 'K', why, "%s  %s", _("Keyboard layout ..."), s->keymap);
-	page_item(page, ID_ZONE, 'Z', why, "%s  %s", _("Time zone ..."), s->zone);
-	page_gap(page);
-	page_text(page, STYLE_NORMAL, "%s",
-		  _("The clock of this computer is never set; only what is shown changes."));
-	page_field(page, ID_TRY, _("Try keys here"), s->tried, false);
+	fill_system(s, page);
 }
 
 static void change(struct app *app, struct settings_state *s, int id, int step)
@@ -93,10 +92,13 @@ static void change(struct app *app, struct settings_state *s, int id, int step)
 		unsigned int n = SV_ARRAY(languages);
 		s->language = (s->language + (step < 0 ? n - 1 : 1)) % n;
 		speak(app, s->language);
-	} else if (id == ID_FONT && !only_live()) {
+		/* for the sessions that begin later */
+		if (!live_why_not())
+			live_set(app, "lang", languages[s->language].code);
+	} else if (id == ID_FONT && !live_why_not()) {
 		unsigned int n = SV_ARRAY(fonts);
 		unsigned int font = (s->font + (step < 0 ? n - 1 : 1)) % n;
-		if (set_live(app, "font", fonts[font]))
+		if (live_set(app, "font", fonts[font]))
 			s->font = font;
 		app->fresh = true;
 	}
@@ -136,6 +138,87 @@ const struct screen_ops screen_settings = {
 	.fill = fill,
 	.act = act,
 	.text = text,
+};
+
+/* ---- asked once, before anything else ---- */
+
+void settings_begin(struct app *app)
+{
+	const char *given = getenv("LANGUAGE");
+	char answered[LIVE_VALUE];
+	if (live_why_not() || (given && *given))
+		return;
+	live_param(app, "lang", answered);
+	if (*answered)
+		speak(app, language_of(answered));
+	else
+		app_push(app, &screen_welcome);
+}
+
+static void fill_welcome(const struct app *app, const struct screen *screen, struct page *page)
+{
+	const struct settings_state *s = screen->state;
+	(void)app;
+	page_title(page, _("Welcome to Salvor"));
+	page_gap(page);
+	/* a translation names its own language */
+	page_item(page, ID_GO, 0, NULL, "%s", _("Go on in English"));
+	for (unsigned int i = 0; i < SV_ARRAY(languages); i++)
+		if (i != s->language)
+			page_item(page, ID_SPEAK + (int)i, languages[i].key, NULL, "%s",
+				  languages[i].name);
+	page_gap(page);
+	fill_system(s, page);
+	page->enter = ID_GO;
+}
+
+/* Kept for the other consoles, and for the sessions that begin later. */
+static void go_on(struct app *app, unsigned int language)
+{
+	app_pop(app);
+	live_set(app, "lang", languages[language].code);
+}
+
+static bool act_welcome(struct app *app, struct screen *screen, enum request request, int id)
+{
+	struct settings_state *s = screen->state;
+	if (request == REQ_BACK || (request == REQ_ENTER && id == ID_GO)) {
+		go_on(app, s->language);
+		return true;
+	}
+	if (request == REQ_ENTER && id >= ID_SPEAK) {
+		s->language = (unsigned int)(id - ID_SPEAK);
+		speak(app, s->language);
+		screen->view.focus = ID_GO;
+		return true;
+	}
+	return act(app, screen, request, id);
+}
+
+/* Whoever sits at another console may have answered meanwhile. */
+static void tick_welcome(struct app *app, struct screen *screen)
+{
+	char answered[LIVE_VALUE];
+	(void)screen;
+	live_param(app, "lang", answered);
+	if (!*answered)
+		return;
+	speak(app, language_of(answered));
+	app_pop(app);
+}
+
+const struct screen_ops screen_welcome = {
+	.name = "welcome",
+	.help = N_("This is asked once, when the live system was started without a language. Enter "
+		   "takes what is shown. All of it can be changed later, too: it is point 9 of "
+		   "the first page."),
+	.state_size = sizeof(struct settings_state),
+	.tick_ms = 2000,
+	.open = open_settings,
+	.fill = fill_welcome,
+	.act = act_welcome,
+	.text = text,
+	.tick = tick_welcome,
 };
 
 /* ---- one of many ---- */
@@ -195,14 +278,15 @@ static void choice_fill(const struct choice_state *s, const char *title, struct 
 /* What was chosen is shown on the page below. */
 static void take(struct app *app, const struct choice_state *s, int id, const char *name)
 {
-	char value[64];
+	char value[LIVE_VALUE];
 	if (id < 0 || (size_t)id >= s->n)
 		return;
 	snprintf(value, sizeof(value), "%s", s->v[id]);
 	app_pop(app);
-	if (app->top->ops != &screen_settings || !set_live(app, name, value))
+	const struct screen_ops *below = app->top->ops;
+	if ((below != &screen_settings && below != &screen_welcome) || !live_set(app, name, value))
 		return;
-	/* set_live() put no page on top: it is still the one of the settings */
+	/* live_set() put no page on top: it is still that one */
 	struct settings_state *settings = app->top->state;
 	memcpy(!strcmp(name, "keymap") ? settings->keymap : settings->zone, value, sizeof(value));
 }

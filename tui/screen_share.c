@@ -3,6 +3,7 @@
 #include "tui/connect.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/task.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static void fill_result(const struct share_state *s, struct page *page)
 	fill_steps(report, page);
 	if (!code)
 		return;
-	page_text(page, STYLE_DANGER, "%s.", err->text);
+	page_sentence(page, STYLE_DANGER, err->text);
 	if (!*report->unknown_key)
 		return;
 	page_text(page, STYLE_WARN, "%s",
@@ -71,7 +72,7 @@ static bool busy(const struct share_state *s)
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	const struct share_state *s = screen->state;
-	flow_head(app, page, app->plan.kind == PLAN_COPY ? 2 : app->plan.kind == PLAN_SAVE);
+	flow_head(app, page, flow_place_step(&app->plan));
 	page_text(page, STYLE_STRONG, "%s", _("A folder on another machine"));
 	page_text(page, STYLE_DIM, "%s", _("Windows share or NAS:  smb://USER@HOST/SHARE/FOLDER"));
 	page_text(page, STYLE_DIM, "%s", _("NFS export:            nfs://HOST/EXPORT/FOLDER"));
@@ -145,10 +146,22 @@ static void text(struct app *app, struct screen *screen, int id, const char *val
 		snprintf(s->password, sizeof(s->password), "%s", value);
 }
 
-/* The share that was reached becomes the place; the one before it is left. */
+static void close_share(void *share)
+{
+	share_close(share);
+}
+
+static void nothing(void *share)
+{
+	(void)share;
+}
+
+/* The share that was reached becomes the place; the one before it is left, however long that takes.
+ */
 static void use(struct app *app, struct share *share)
 {
-	share_close(app->share);
+	if (app->share)
+		task_leave(task_begin(close_share, nothing, app->share));
 	app->share = share;
 	snprintf(app->plan.folder, sizeof(app->plan.folder), "%s", share_path(share));
 	app_log(app, _("%s is mounted with %s"), share_mount_url(share), share_protocol(share));

@@ -7,6 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A disk that is failing is better rescued. */
+static void fill_offer(const struct app *app, struct page *page)
+{
+	bool failing = false;
+	if (app->plan.kind == PLAN_RESCUE)
+		return;
+	for (size_t i = 0; i < app->disks.n; i++)
+		failing |= disks_is_failing(app, &app->disks.v[i]);
+	if (!failing)
+		return;
+	page_text(page, STYLE_WARN, "%s",
+		  _("A disk is failing: mark it and press X to rescue it instead. That reads first "
+		    "what is easy, and can be stopped and gone on with."));
+	page_action(page, REQ_RESCUE, NULL);
+}
+
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	(void)screen;
@@ -14,6 +30,8 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	page_text(page, STYLE_STRONG, "%s",
 		  app->plan.kind == PLAN_CLONE
 			  ? _("Which disk do you want to CLONE? It is only read, never changed.")
+		  : app->plan.kind == PLAN_RESCUE
+			  ? _("Which disk is FAILING? It is only read, never changed.")
 			  : _("Which disk do you want to SAVE? It is only read, never changed."));
 	page_gap(page);
 	for (size_t i = 0; i < app->disks.n; i++) {
@@ -23,7 +41,9 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	}
 	if (!app->disks.n)
 		page_text(page, STYLE_WARN, "%s", _("No disk was found."));
-	page_action(page, REQ_PARTS, NULL);
+	fill_offer(app, page);
+	if (app->plan.kind != PLAN_RESCUE)
+		page_action(page, REQ_PARTS, NULL);
 	page_action(page, REQ_HEALTH, NULL);
 	page_action(page, REQ_RESCAN, NULL);
 }
@@ -45,7 +65,7 @@ static bool take_source(struct app *app, int id)
 /* Where it goes: into an image, or straight onto a disk. */
 static void go_on(struct app *app)
 {
-	app_push(app, app->plan.kind == PLAN_CLONE ? &screen_target : &screen_place);
+	app_push(app, app->plan.kind == PLAN_SAVE ? &screen_place : &screen_target);
 }
 
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
@@ -56,6 +76,8 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		content_want(app->content, &app->disks, true);
 	} else if (request == REQ_ENTER && take_source(app, id)) {
 		go_on(app);
+	} else if (request == REQ_RESCUE && take_source(app, id)) {
+		flow_rescue_instead(app);
 	} else if (request == REQ_PARTS && take_source(app, id)) {
 		app_push(app, &screen_parts);
 	}

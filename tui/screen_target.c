@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ID_FILE = 100000, ID_IMAGE }; /* no number of a disk is as large */
+
 struct target_state {
 	uint64_t size; /* of the disk that is written: the image's, or the source */
 	uint32_t sector_size;
@@ -14,28 +16,29 @@ struct target_state {
 	char store[64]; /* kernel name of the disk or partition that holds the image */
 };
 
-static int open_image(struct app *app, struct target_state *s, struct sv_err *err)
+/* The image has been opened; where the page below shows its contents it stays so. */
+static void take_image(struct app *app, struct target_state *s)
 {
-	struct image_reader *reader = NULL;
-	char path[1400];
-	flow_image_path(app, path, sizeof(path));
-	int rc = image_reader_open(path, IMAGE_OPEN_SALVAGE, &reader, err);
-	if (rc)
-		return rc;
-	const struct image_info *info = image_reader_info(reader);
+	const struct image_info *info = image_reader_info(app->image.reader);
 	s->size = info->size;
 	s->sector_size = info->sector_size;
 	snprintf(s->from, sizeof(s->from), "%s  S/N %s", *info->model ? info->model : info->source,
 		 *info->serial ? info->serial : _("none"));
-	image_reader_close(reader);
-	return disk_of_path(app->root, path, s->store, err);
+	memcpy(s->store, app->image.store, sizeof(s->store));
+	if (app->top->ops == &screen_contents)
+		return;
+	image_reader_close(app->image.reader);
+	app->image.reader = NULL;
 }
 
 static int open_target(struct app *app, struct screen *screen, struct sv_err *err)
 {
 	struct target_state *s = screen->state;
-	if (app->plan.kind != PLAN_CLONE)
-		return open_image(app, s, err);
+	(void)err;
+	if (app->plan.kind == PLAN_RESTORE) {
+		take_image(app, s);
+		return 0;
+	}
 	s->size = app->plan.source.size;
 	s->sector_size = app->plan.source.sector_size;
 	return 0;
@@ -46,7 +49,7 @@ static const char *reason(const struct app *app, const struct target_state *s,
 			  const struct disk *disk, char *out, size_t cap)
 {
 	char size[SV_SIZE_TEXT];
-	bool clone = app->plan.kind == PLAN_CLONE;
+	bool clone = app->plan.kind != PLAN_RESTORE;
 	if (disk->boot_medium)
 		return _("Salvor was started from it");
 	if (clone && app_same_disk(disk, &app->plan.source))
@@ -74,7 +77,7 @@ static const char *reason(const struct app *app, const struct target_state *s,
 static void fill_question(const struct app *app, const struct target_state *s, struct page *page)
 {
 	char size[2 * SV_SIZE_TEXT], name[APP_DISK_TEXT];
-	if (app->plan.kind == PLAN_CLONE) {
+	if (app->plan.kind != PLAN_RESTORE) {
 		page_text(page, STYLE_STRONG, "%s",
 			  _("Which disk should be OVERWRITTEN with the copy?"));
 		page_text(page, STYLE_NORMAL, _("Copy of %s"),
@@ -99,6 +102,12 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 		disks_item(app, page, (int)app_disk_number(app, disk), disk,
 			   reason(app, s, disk, text, sizeof(text)));
 	}
+	if (app->plan.kind == PLAN_RESCUE) {
+		page_item(page, ID_FILE, 'F', NULL, "%s",
+			  _("Into a file on another disk or on a share: nothing is erased"));
+		page_item(page, ID_IMAGE, 'I', NULL, "%s",
+			  _("Into an image, to be restored like a backup: nothing is erased"));
+	}
 	page_action(page, REQ_HEALTH, NULL);
 	page_action(page, REQ_RESCAN, NULL);
 }
@@ -108,13 +117,20 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 	(void)screen;
 	if (request == REQ_RESCAN)
 		app_scan_disks(app);
+	if (request == REQ_ENTER && (id == ID_FILE || id == ID_IMAGE)) {
+		app->plan.to_file = true;
+		app->plan.to_image = id == ID_IMAGE;
+		app_push(app, &screen_place);
+		return false;
+	}
 	for (size_t i = 0; request == REQ_ENTER && i < app->disks.n; i++) {
 		if ((int)app_disk_number(app, &app->disks.v[i]) != id)
 			continue;
 		app->plan.target = app->disks.v[i];
 		app->plan.has_target = true;
 		app->plan.typed[0] = '\0';
-		app_push(app, &screen_review);
+		app->plan.to_file = app->plan.to_image = false;
+		app_push(app, app->plan.kind == PLAN_RESCUE ? &screen_place : &screen_review);
 		break;
 	}
 	return false;

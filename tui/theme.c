@@ -20,6 +20,7 @@ static const struct theme mono_theme = {
 	.step = A_BOLD,
 };
 
+/* What is not ASCII is in code page 437, too: every console font has it. */
 static const wchar_t *const utf8_glyphs[GLYPH_COUNT] = {
 	[GLYPH_RULE] = L"\u2500",  [GLYPH_CURSOR] = L"\u25ba",	[GLYPH_USED] = L"\u2592",
 	[GLYPH_FREE] = L"\u2591",  [GLYPH_FULL] = L"\u2588",	[GLYPH_HALF] = L"\u2584",
@@ -32,6 +33,16 @@ static const wchar_t *const ascii_glyphs[GLYPH_COUNT] = {
 	[GLYPH_FREE] = L".",  [GLYPH_FULL] = L"#",    [GLYPH_HALF] = L"_",
 	[GLYPH_EMPTY] = L".", [GLYPH_MORE_UP] = L"^", [GLYPH_MORE_DOWN] = L"v",
 	[GLYPH_STEP] = L"-",
+};
+
+static const wchar_t *const utf8_cells[CELL_COUNT] = {
+	[CELL_COPIED] = L"\u2588", [CELL_NOT_YET] = L"\u2591", [CELL_SKIPPED] = L"?",
+	[CELL_BAD] = L"X",	   [CELL_HERE] = L"@",
+};
+
+static const wchar_t *const ascii_cells[CELL_COUNT] = {
+	[CELL_COPIED] = L"#", [CELL_NOT_YET] = L".", [CELL_SKIPPED] = L"?",
+	[CELL_BAD] = L"X",    [CELL_HERE] = L"@",
 };
 
 static void add_colours(struct theme *theme)
@@ -54,6 +65,7 @@ void theme_init(struct theme *theme, bool mono, bool ascii)
 {
 	*theme = mono_theme;
 	memcpy(theme->glyphs, ascii ? ascii_glyphs : utf8_glyphs, sizeof(theme->glyphs));
+	memcpy(theme->cells, ascii ? ascii_cells : utf8_cells, sizeof(theme->cells));
 	if (!mono && has_colors())
 		add_colours(theme);
 }

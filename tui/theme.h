@@ -25,6 +25,8 @@ struct theme {
 	attr_t styles[STYLE_COUNT];
 	attr_t title, footer, key, focus, step;
 	const wchar_t *glyphs[GLYPH_COUNT]; /* static strings of one column */
+	const wchar_t
+		*cells[CELL_COUNT]; /* likewise; each another one: colour says nothing alone */
 };
 
 /* After initscr(). Nothing is said by colour or brightness alone: every style also has its words.

@@ -39,6 +39,7 @@ static void app_clear(struct app *app)
 		free(app->top);
 	}
 	work_destroy(app->work);
+	image_reader_close(app->image.reader);
 	share_close(app->share);
 	work_log_destroy(app->log);
 	content_destroy(app->content);
@@ -47,6 +48,7 @@ static void app_clear(struct app *app)
 	unfinished_destroy(app->unfinished);
 	disk_list_clear(&app->disks);
 	free(app->seen);
+	mounted_leave_all(app);
 }
 
 int tui_run(const struct tui_params *params)

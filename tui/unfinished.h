@@ -1,4 +1,5 @@
-/* unfinished.h - backups that were stopped and can be gone on with, found in the background */
+/* unfinished.h - backups and rescues that were stopped and can be gone on with, found in the
+ * background */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TUI_UNFINISHED_H
 #define TUI_UNFINISHED_H
@@ -10,6 +11,13 @@ struct unfinished_save {
 	char folder[1024], name[256];	     /* of the image, without ".part" */
 	char model[80], serial[80], wwn[80]; /* of its disk */
 	uint64_t size;
+	unsigned int percent;
+};
+
+/* Likewise. */
+struct unfinished_rescue {
+	char folder[1024]; /* of the map */
+	struct sv_rescue_entry entry;
 	unsigned int percent;
 };
 
@@ -26,7 +34,10 @@ void unfinished_destroy(struct unfinished *u);
 
 /* Look (again), also in `folder`, where images were put last; may be "". */
 void unfinished_want(struct unfinished *u, const char *folder);
+/* A look has not ended yet; it has files of the filesystems open. */
+bool unfinished_looking(struct unfinished *u);
 /* Copies what the last look found, at most UNFINISHED_MAX; returns how many. */
 size_t unfinished_get(struct unfinished *u, struct unfinished_save out[UNFINISHED_MAX]);
+size_t unfinished_get_rescues(struct unfinished *u, struct unfinished_rescue out[UNFINISHED_MAX]);
 
 #endif

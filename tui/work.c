@@ -109,10 +109,17 @@ void work_event(void *arg, const struct sv_event *event)
 		work->warnings++;
 		break;
 	case SV_EVENT_BAD:
+		if (work->bad_areas < WORK_AREAS)
+			work->areas[work->bad_areas] = (struct work_area){event->start, event->len};
 		work->bad_areas++;
 		break;
 	case SV_EVENT_DAMAGE:
 		work->damages++;
+		break;
+	case SV_EVENT_REPORT:
+		sv_report_keep(event->report);
+		sv_report_destroy(work->report);
+		work->report = event->report;
 		break;
 	default:
 		break;
@@ -156,7 +163,8 @@ bool work_poll(struct work *work)
 	if (work->ended)
 		return false;
 	sv_job_progress(work->job, &work->now);
-	if (was.bytes_done != work->now.bytes_done || was.phase != work->now.phase)
+	if (was.bytes_done != work->now.bytes_done || was.phase != work->now.phase ||
+	    was.rescue.reads != work->now.rescue.reads || work->now.rescue.paused)
 		work->moved_ns = now;
 	sample(work, now);
 	if (!work->now.finished)
@@ -175,6 +183,19 @@ void work_stop(struct work *work)
 	work->stopping = true;
 }
 
+void work_pause(struct work *work, bool paused, bool hot)
+{
+	work->paused = paused;
+	work->hot = hot;
+	sv_job_pause(work->job, paused || hot);
+}
+
+void work_slower(struct work *work)
+{
+	work->rest = work->rest >= 7 ? 0 : 2 * work->rest + 1;
+	sv_job_rest(work->job, work->rest);
+}
+
 uint64_t work_seconds(const struct work *work)
 {
 	return ((work->ended ? work->ended_ns : now_ns()) - work->began_ns) / SECOND;
@@ -185,10 +206,19 @@ uint64_t work_stalled(const struct work *work)
 	return work->ended || !work->now.bytes_total ? 0 : (now_ns() - work->moved_ns) / SECOND;
 }
 
+uint64_t work_mean(const struct work *work)
+{
+	double sum = 0;
+	for (size_t i = 0; i < work->n_samples; i++)
+		sum += (double)work->samples[i];
+	return work->n_samples ? (uint64_t)(sum / (double)work->n_samples) : 0;
+}
+
 void work_destroy(struct work *work)
 {
 	if (!work)
 		return;
 	sv_job_destroy(work->job);
+	sv_report_destroy(work->report);
 	free(work);
 }

@@ -5,13 +5,20 @@
 
 # what every session gets; the clock of the machine is never set, only shown in another zone
 set_locale() {
+	set_language
+	set_zone "$(param tz)"
+}
+
+# without one the interface asks first, and sets it
+set_language() {
 	{
 		# SALVOR_LIVE: the interface may turn this machine off
 		echo 'export LANG=C.UTF-8 SALVOR_LIVE=1'
 		lang=$(param lang)
 		[ -z "$lang" ] || echo "export LANGUAGE=$lang"
-	} >"$run/environment"
-	set_zone "$(param tz)"
+	} >"$run/environment.new"
+	# a session that begins meanwhile reads the one or the other
+	mv "$run/environment.new" "$run/environment"
 }
 
 # ZONE: as the folders of the time zone database name it
@@ -34,9 +41,12 @@ set_now() {
 	notes=$(wc -l <"$run/notes")
 	take_param "$1" "$2"
 	[ "$(param "$1")" != "$2" ] || case $1 in
+	lang) set_language ;;
 	keymap) set_keymap ;;
 	font) set_font ;;
 	tz) set_zone "$2" ;;
+	net) set_network ;;
+	hostname) set_hostname ;;
 	*) note "$(shown "$1" "$2") cannot be changed now." ;;
 	esac
 	[ "$(wc -l <"$run/notes")" = "$notes" ]

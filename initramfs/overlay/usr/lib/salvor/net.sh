@@ -19,10 +19,34 @@ interface_up() {
 	esac
 }
 
+# NAME: all that interface_up did is undone
+interface_down() {
+	[ ! -s "$run/net.$1/pid" ] || kill "$(cat "$run/net.$1/pid")" 2>/dev/null
+	ip route flush dev "$1"
+	ip addr flush dev "$1"
+	rm -rf -- "$run/net.$1"
+}
+
+# what the interface's page changes: everything is set up anew
+set_network() {
+	for dir in "$run"/net.*; do
+		[ ! -d "$dir" ] || interface_down "${dir##*/net.}"
+	done
+	rm -f "$run/resolv.conf"
+	start_network
+}
+
+# the name of this machine, on its network too from the next address on
+set_hostname() {
+	name=$(param hostname)
+	hostname "${name:-salvor}"
+}
+
 # NAME: ask for an address until there is one, and as long as the cable comes and goes
 dhcp() {
+	name=$(param hostname)
 	ip link set "$1" up
-	udhcpc -b -i "$1" -s "$lib/udhcpc.sh" -p "$run/net.$1/pid" -x hostname:salvor -t 5 -T 3 -A 20 >/dev/null 2>&1 &
+	udhcpc -b -i "$1" -s "$lib/udhcpc.sh" -p "$run/net.$1/pid" -x "hostname:${name:-salvor}" -t 5 -T 3 -A 20 >/dev/null 2>&1 &
 }
 
 # NAME VALUE: ADDRESS/BITS[,GATEWAY[,DNS]]

@@ -119,6 +119,7 @@ take_param() {
 	font) ! made_of font "$2" 'A-Za-z0-9_.-' || keep_param font "$2" ;;
 	tz) ! made_of tz "$2" 'A-Za-z0-9_/+-' || keep_param tz "$2" ;;
 	net) ! made_of net "$2" '0-9A-Za-z:.,/' || keep_param net "$2" ;;
+	hostname) ! made_of hostname "$2" 'A-Za-z0-9-' || keep_param hostname "$2" ;;
 	log) ! made_of log "$2" 'A-Za-z0-9_.:/-' || keep_param log "$2" ;;
 	check) ! made_of check "$2" 'A-Za-z0-9.-' || keep_param check "$2" ;;
 	ssh) ssh_param "$2" ;;

@@ -15,7 +15,7 @@ WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvl
 CFLAGS   ?= -O2 -g
 SANITIZE ?=
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSALVOR_VERSION='"$(VERSION)"' -DSALVOR_LOCALES='"$(PREFIX)/share/locale"' -I. -I$(BUILD)/gen -pthread $(WARN) $(CFLAGS) $(SANITIZE)
-LDLIBS   := -lparted -lblkid -lmount -lzstd -llzma -lxxhash -lnettle -ljansson -pthread
+LDLIBS   := -lparted -lblkid -lcryptsetup -lmount -lzstd -llzma -lxxhash -lnettle -ljansson -pthread
 
 ENGINE_SRC := $(sort $(wildcard engine/*/*.c))
 CLI_SRC    := $(sort $(wildcard cli/*.c))
@@ -38,19 +38,25 @@ FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 # what the runner starts; a matrix cell is a command line, hence the quotes
 LINT_TESTS := $(sort $(wildcard tests/check-*.sh))
-ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh tests/roundtrip/dirty-ext4.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
-SCREENS    := $(sort $(wildcard tests/screens/*.sh))
+ROUNDTRIP  := $(filter-out tests/roundtrip/matrix.sh tests/roundtrip/dirty-%.sh,$(sort $(wildcard tests/roundtrip/*.sh)))
+PICTURED   := $(foreach m,mono colour wide plain,"tests/screens/tour.sh $m")
+SCREENS    := $(PICTURED) "tests/screens/tour.sh sizes" $(filter-out tests/screens/tour.sh,$(sort $(wildcard tests/screens/*.sh)))
 INITRAMFS  := $(filter-out tests/initramfs/lib.sh,$(sort $(wildcard tests/initramfs/*.sh)))
-DIRTY_SHORT := "tests/roundtrip/dirty-ext4.sh short"
-MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 swap
-MATRIX     := $(if $(wildcard tests/roundtrip/matrix.sh),$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),"tests/roundtrip/matrix.sh $t $s $f"))))
+DIRTY_LIST  := $(sort $(wildcard tests/roundtrip/dirty-*.sh))
+DIRTY_SHORT := $(foreach d,$(DIRTY_LIST),"$d short")
+MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 xfs exfat f2fs swap btrfs
+# cells of the matrix: TABLE-SECTOR-FILESYSTEM. The short one has each filesystem, each table, each size of sectors
+cells      = $(foreach c,$1,"tests/roundtrip/matrix.sh $(subst -, ,$c)")
+MATRIX     := $(call cells,$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),$t-$s-$f))))
+MATRIX_SHORT := $(call cells,$(MATRIX_FS:%=gpt-512-%) gpt-4096-ext2 msdos-512-fat32 msdos-4096-ext4 \
+	msdos-4096-exfat none-512-xfs none-512-fat16 none-4096-ntfs none-4096-btrfs)
 RUN        := BUILD=$(BUILD) tests/run.sh
 AGAIN      := $(MAKE) --no-print-directory
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: pictures all help deps check check-all check-dirty check-kills unit check-unit check-roundtrip check-screens check-matrix check-faults check-asan check-ubsan check-tsan \
+.PHONY: pictures all help deps check check-all check-dirty check-kills check-rescue-kills unit check-unit check-roundtrip check-screens check-matrix check-faults check-asan check-ubsan check-tsan \
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
@@ -98,6 +104,16 @@ $(BUILD)/unit/test_cli%: $(BUILD)/obj/tests/unit/test_cli%.o $(BUILD)/libcli.a $
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libcli.a $(BUILD)/libsalvor.a $(LDLIBS) -lcmocka
 
+# tests of the interface see all of it
+$(BUILD)/libtui.a: $(TUI_OBJ)
+	$(if $(Q),@echo "  AR      $@")
+	$(Q)rm -f $@ && ar rcs $@ $(TUI_OBJ)
+
+$(BUILD)/unit/test_tui%: $(BUILD)/obj/tests/unit/test_tui%.o $(BUILD)/libtui.a $(BUILD)/libsalvor.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libtui.a $(BUILD)/libsalvor.a $(LDLIBS) -lncursesw -lcmocka
+
 # translations of the interface
 $(BUILD)/locale/%/LC_MESSAGES/salvor.mo: po/%.po
 	@mkdir -p $(@D)
@@ -142,12 +158,12 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TLIB_OBJ) $(BUILD)/libsalvor.a
 FAULTIO    := $(wildcard tests/preload/fault[!a]*.c)
 PRELOAD_CC := $(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fno-builtin-malloc -shared -fPIC
 
-$(BUILD)/faultio.so: $(FAULTIO) tests/preload/faultio.h
+$(BUILD)/faultio.so: $(FAULTIO) tests/preload/faultio.h tests/preload/place.h
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC      $@")
 	$(Q)$(PRELOAD_CC) -o $@ $(FAULTIO) -ldl -pthread
 
-$(BUILD)/faultalloc.so: tests/preload/faultalloc.c
+$(BUILD)/faultalloc.so: tests/preload/faultalloc.c tests/preload/place.h
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC      $@")
 	$(Q)$(PRELOAD_CC) -o $@ $< -ldl
@@ -160,13 +176,13 @@ fuzzers: $(FUZZERS)
 deps:
 	$(Q)build-scripts/install-deps.sh
 
-## check: everything: lint, unit tests, round trips, the matrix (installs missing packages first)
+## check: everything but what is slow: lint, unit tests, round trips, a short matrix (installs missing packages first)
 check: deps
 	+$(Q)$(AGAIN) check-all
 
 # a make of its own, so that it sees the packages that were just installed
 check-all: all fuzzers-built guest iso
-	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(BOOT_SHORT) $(TESTS) tests/fuzz/short.sh $(INITRAMFS) $(ROUNDTRIP) $(DIRTY_SHORT) $(SCREENS) $(MATRIX)
+	$(Q)$(RUN) $(LINT_TESTS) $(GUEST_SHORT) $(ISO_TESTS) $(BOOT_SHORT) $(TESTS) tests/fuzz/short.sh $(INITRAMFS) $(ROUNDTRIP) $(DIRTY_SHORT) $(SCREENS) $(MATRIX_SHORT)
 
 ## check-unit: the unit tests
 check-unit: all
@@ -182,11 +198,17 @@ check-roundtrip: all
 check-screens: all
 	$(Q)$(RUN) $(SCREENS)
 
+## golden-screens: the pictures that check-screens compares with, drawn anew; look at the difference
+.PHONY: golden-screens
+golden-screens: all
+	$(Q)GOLDEN=new $(RUN) $(PICTURED)
+	$(Q)git status --short tests/screens/golden
+
 ## check-initramfs: the scripts of the live system, in a fake root, under dash and busybox sh
 check-initramfs: all
 	$(Q)$(RUN) $(INITRAMFS)
 
-## check-matrix: {gpt, msdos, none} x {512, 4096} x every filesystem x {empty, full, fragmented}
+## check-matrix: {gpt, msdos, none} x {512, 4096} x every filesystem x {empty, full, fragmented, aged}
 check-matrix: all
 	$(Q)$(RUN) $(MATRIX)
 
@@ -194,13 +216,17 @@ check-matrix: all
 check-kills: all
 	$(Q)TEST_TIMEOUT=5400 KILLS=$(or $(KILLS),50) MIBS=$(or $(MIBS),640) $(RUN) tests/roundtrip/kills.sh "tests/roundtrip/kills-finish.sh all" "tests/roundtrip/store-full.sh all"
 
+## check-rescue-kills: 50 rescues killed at random moments, alone and in turns with GNU ddrescue
+check-rescue-kills: all
+	$(Q)TEST_TIMEOUT=3600 KILLS=$(or $(KILLS),50) $(RUN) tests/roundtrip/rescue-kills.sh
+
 ## check-faults: every call and every allocation of the command fails in turn (long)
 check-faults: all
 	$(Q)TEST_TIMEOUT=14400 $(RUN) 'tests/roundtrip/faults.sh full'
 
-## check-dirty: copies of a mounted ext4, restored and replayed: no fsync'ed file lost; beside partclone
+## check-dirty: copies of mounted filesystems, restored and replayed: no fsync'ed file lost; beside partclone
 check-dirty: all
-	$(Q)$(RUN) tests/roundtrip/dirty-ext4.sh
+	$(Q)$(RUN) $(DIRTY_LIST)
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer
 

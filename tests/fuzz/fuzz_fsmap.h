@@ -110,7 +110,8 @@ static inline int fuzz_map(const struct blk_ops *io, const struct fsmap_ops *ops
 	struct fuzz_volume vol = fuzz_volume(data, size);
 	vol.dev.ops = io;
 	struct blk_dev *dev = fuzz_open(&vol, data);
-	must(!(ops ? fsmap_read_as(dev, ops, type, &map, NULL) : fsmap_read(dev, &map, NULL)));
+	must(!(ops ? fsmap_read_as(dev, ops, type, &map, NULL)
+		   : fsmap_read(dev, NULL, &map, NULL)));
 	fuzz_check_map(map);
 	fsmap_destroy(map);
 	blk_close(dev);

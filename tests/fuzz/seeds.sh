@@ -175,7 +175,7 @@ disks_seeds() {
 # the seeds of the readers, and types that no reader knows
 probe_seeds() {
 	local type
-	for type in fat swap ext ntfs; do
+	for type in fat swap ext ntfs xfs exfat; do
 		cp "$folder/$type"/seed-* "$folder/probe/"
 	done
 	blank 20M
@@ -194,6 +194,30 @@ probe_seeds() {
 	blank 4M
 	printf '\xeb\x58\x90-FVE-FS-' | dd of=img conv=notrunc status=none
 	pack probe bitlocker 512
+}
+
+# NAME FLAG: the finished img; the same not unmounted, its two packs of checkpoints with the FLAG, sealed as it is read
+f2fs_seed() {
+	local pack at=$((512 * 4096))
+	pack f2fs "$1" 512
+	for pack in 0 1; do
+		printf '%b' "\\x$2" | dd of=img bs=1 seek=$((at + pack * at + 132)) conv=notrunc status=none
+	done
+	pack f2fs "$1-crashed" 512
+	printf '\x80' | dd of="$folder/f2fs/seed-$1-crashed" bs=1 seek=2 conv=notrunc status=none
+}
+
+f2fs_seeds() {
+	local n
+	blank 60M
+	mkfs.f2fs -q img
+	f2fs_seed empty a4
+	mkdir files
+	for n in 1 2 3 4 5 6; do head -c $((n * 5000)) /dev/zero >"files/$n"; done
+	blank 96M
+	mkfs.f2fs -q -i -O extra_attr,inode_checksum img
+	sload.f2fs -f files img
+	f2fs_seed files a0
 }
 
 # PLACE BYTE...: patches of fuzz_layout.c that set bytes (hexadecimal) from that place on
@@ -319,6 +343,113 @@ ext_seeds() {
 	ext_seed ext4-mmp 4M -t ext4 -O ^has_journal,mmp
 }
 
+# NAME SIZE MKFS-OPTION...
+btrfs_seed() {
+	blank "$2"
+	mkfs.btrfs -q -f -n 4096 -r tree "${@:3}" img || return 0 # an older one lacks features
+	pack btrfs "$1" 512
+}
+
+btrfs_seeds() {
+	small_tree
+	head -c 40000 /dev/zero >tree/zeros
+	btrfs_seed mixed 20M -M
+	btrfs_seed xxhash 20M -M --csum xxhash
+	btrfs_seed sha256 20M -M --csum sha256
+	btrfs_seed blake2 20M -M --csum blake2
+	btrfs_seed old 20M -M -O ^skinny-metadata,^extref,^no-holes -R ^free-space-tree
+	btrfs_seed group-tree 120M -O block-group-tree
+	btrfs_seed dup 120M
+	blank 110M && cp img other
+	mkfs.btrfs -q -f -n 4096 -m raid1 -d single img other
+	pack btrfs member 512
+}
+
+# NAME: volumes (on stdin) in the text behind the label and header of their disk; fuzz_lvm.c puts checksums right
+lvm_seed() {
+	{
+		printf 'LABELONE\1\0\0\0\0\0\0\0\0\0\0\0\040\0\0\0LVM2 001ABCDEFabcdefghijklmnopqrstuvwxyz'
+		printf '\0\0\0\4\0\0\0\0\0\0\20\0\0\0\0\0' && head -c 24 /dev/zero
+		printf '\0\20\0\0\0\0\0\0\0\0\2\0\0\0\0\0' && head -c 392 /dev/zero
+		printf '\0\0\0\0 LVM2 x[5A%%r0N*>\1\0\0\0\0\20\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\2' && head -c 470 /dev/zero
+		printf 'g { format = "lvm2" extent_size = 2048 physical_volumes { pv0 { flags = [] pe_start = 2048 pe_count = 60
+		id = "ABCDEF-abcd-efgh-ijkl-mnop-qrst-uvwxyz" } } logical_volumes { '
+		cat && echo '} }'
+	} >"$folder/lvm/seed-$1"
+}
+
+# PLACE COUNT START: a segment in one piece
+lvm_segment() {
+	echo "segment$3 { start_extent = $3 extent_count = $2 type = \"striped\" stripe_count = 1 stripes = [\"pv0\", $1] }"
+}
+
+lvm_seeds() {
+	local plain='status = ["READ", "WRITE", "VISIBLE"] flags = []'
+	lvm_seed empty </dev/null
+	echo "a { $plain segment_count = 1 $(lvm_segment 3 10 0) }" | lvm_seed linear
+	echo "a { $plain segment_count = 2 $(lvm_segment 3 4 0) $(lvm_segment 20 9 4) }" | lvm_seed pieces
+	echo "a { $plain segment_count = 1 $(lvm_segment 3 10 0) } c { $plain segment_count = 1 $(lvm_segment 20 4 0) }
+		s { segment_count = 1 segment1 { extent_count = 10 type = \"snapshot\" origin = \"a\" cow_store = \"c\" } }" |
+		lvm_seed snapshot
+	echo "m { $plain segment_count = 1 segment1 { extent_count = 4 type = \"mirror\" mirrors = [\"pv0\", 1, \"pv1\", 2] } }" |
+		lvm_seed mirror
+}
+
+# NAME SIZE OPTION...: clean, and with a log that has to be replayed
+xfs_seed() {
+	blank "$2"
+	mkfs.xfs -q -f --unsupported -p proto "${@:3}" img
+	[[ $1 != *-pieces ]] || xfs_pieces
+	pack xfs "$1" 512
+	"$here/xfs_log.py" img
+	pack xfs "$1-dirty" 512
+	# the flag that puts checksums right
+	printf '\200' | dd of="$folder/xfs/seed-$1-dirty" bs=1 seek=2 conv=notrunc status=none
+}
+
+# every second file goes, so that the trees have something to tell
+xfs_pieces() {
+	xfs_db -r -f -c 'path /sub' -c ls img | awk '/ f[0-9]*[02468] / { print "inode " $2 "\nwrite core.mode 0" }' >gone
+	xfs_db -x -f img <gone
+	xfs_repair -f -o force_geometry img
+}
+
+xfs_seeds() {
+	local n
+	head -c 100 /dev/zero | tr '\0' x >small
+	{
+		printf 'boot\n0 0\nd--755 0 0\nsub d--755 0 0\n'
+		for n in $(seq 20); do echo "f$n ---644 0 0 small"; done
+		printf '$\n$\n'
+	} >proto
+	xfs_seed v5 32M -b size=1024
+	xfs_seed v5-pieces 48M -b size=1024 -m rmapbt=1 -d agcount=2
+	xfs_seed v4-pieces 20M -b size=512 -m crc=0
+	xfs_seed v4-sector 32M -m crc=0 -s size=4096
+}
+
+exfat_seeds() {
+	local cluster kind
+	for cluster in 512 4096; do
+		blank 4M
+		mkfs.exfat -c "$cluster" img
+		rm -rf tree
+		"$here/../lib/exfat-fill.py" img tree 8 zeros
+		pack exfat "$cluster" 512
+		printf '\2' | dd of=img bs=1 seek=106 conv=notrunc status=none
+		pack exfat "$cluster-dirty" 512
+		# with checksums that are put right
+		for kind in "$cluster" "$cluster-dirty"; do
+			{
+				head -c 2 "$folder/exfat/seed-$kind"
+				printf '\200'
+				tail -c +4 "$folder/exfat/seed-$kind"
+			} | seed exfat "$kind-sealed"
+		done
+		rm -rf tree
+	done
+}
+
 # TARGET NAME: what is on stdin becomes a seed
 seed() { cat >"$folder/$1/seed-$2"; }
 
@@ -350,12 +481,36 @@ mapfile_seeds() {
 	printf '\0220 G 1\n0 0x12 +\n0x12 4000 -\n' | seed mapfile odd
 }
 
+# the volumes of the map readers, with a few areas lost
+owners_seeds() {
+	local kind=0 name file
+	for name in ext ntfs fat exfat; do
+		for file in "$folder/$name"/seed-*; do
+			{
+				printf '%b' "\\x2$kind\\x08\\x00\\x01\\xc8\\x00\\x0a"
+				cat "$file"
+			} >"$folder/owners/seed-$name-${file##*/seed-}"
+			{
+				printf '%b' "\\x3$kind\\x02\\x00\\x00\\x40\\x00\\x20\\x00\\x10\\xff"
+				cat "$file"
+			} >"$folder/owners/seed-more-$name-${file##*/seed-}"
+		done
+		kind=$((kind + 1))
+	done
+}
+
 # answers of smartctl
 health_seeds() {
 	cp "$here"/../data/health/*.json "$folder/health/"
 }
 
-for target in fat swap ext ntfs manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health; do
+# what a SATA disk and a SCSI disk say of a bad sector
+sense_seeds() {
+	printf '\360\0\003\001\043\105\147\012\0\0\0\0\021\004\0\0\0\0' | seed sense fixed
+	printf '\162\003\021\004\0\0\0\014\0\012\200\0\0\0\0\001\043\105\147\211' | seed sense described
+}
+
+for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

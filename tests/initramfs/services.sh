@@ -136,6 +136,11 @@ language() {
 	in_shell set_locale
 	is run/salvor/environment 'export LANG=C.UTF-8 SALVOR_LIVE=1
 export LANGUAGE=de_DE.UTF-8'
+	# asked for on the first page: what later sessions get
+	in_shell 'set_now lang en && ! set_now lang "a;reboot"'
+	[ "$RC" -eq 0 ] || fail "ended with $RC"
+	is run/salvor/environment 'export LANG=C.UTF-8 SALVOR_LIVE=1
+export LANGUAGE=en'
 }
 
 time_zone() {
@@ -178,6 +183,36 @@ set_later() {
 keymap=de
 tz=Europe/Berlin
 keymap=xx'
+}
+
+# the page of the network: what was set up goes, what was asked for comes, for every card
+network_now() {
+	mkdir -p "$ROOT"/sys/class/net/{lo,eth0} "$ROOT/run/salvor/net.eth0"
+	touch "$ROOT/run/salvor/resolv.conf"
+	sleep 1000 &
+	echo $! >"$ROOT/run/salvor/net.eth0/pid"
+	in_shell 'set_now net 10.0.0.5/24,10.0.0.1'
+	[ "$RC" -eq 0 ] || fail "ended with $RC"
+	! kill -0 $! 2>/dev/null || fail 'the old udhcpc goes on'
+	calls_are 'ip route flush dev eth0
+ip addr flush dev eth0
+ip link set eth0 up
+ip addr add 10.0.0.5/24 dev eth0
+ip route add default via 10.0.0.1 dev eth0'
+	[ ! -e "$ROOT/run/salvor/resolv.conf" ] || fail 'the old name server stays'
+	: >"$WORK/calls"
+	in_shell 'set_now net dhcp; wait'
+	called 'udhcpc -b -i eth0'
+	called '-x hostname:salvor'
+	FAIL='addr add'
+	in_shell '! set_now net nonsense'
+	[ "$RC" -eq 0 ] || fail 'nonsense is taken for an address'
+	FAIL=none
+	: >"$WORK/calls"
+	in_shell 'set_now hostname rescue-1 && set_hostname && ! set_now hostname "a b;c"; dhcp eth0; wait'
+	called 'hostname rescue-1'
+	called '-x hostname:rescue-1'
+	not_called 'a b'
 }
 
 # WIDTH FONT: which font is loaded on a screen that wide
@@ -234,5 +269,5 @@ umount -l /mnt/x'
 }
 
 run_cases dhcp_once no_network fixed_address address_only wrong_address odd_interface lease lease_lost no_ssh ssh_by_key \
-	log_in_memory log_to_server log_to_partition no_log_on_locked_disks partition_does_not_mount language time_zone set_later layout fonts \
+	log_in_memory log_to_server log_to_partition no_log_on_locked_disks partition_does_not_mount language time_zone set_later network_now layout fonts \
 	way_down store_that_hangs

@@ -58,8 +58,6 @@ picture() {
 	fi
 }
 
-
-
 make_disks
 before=$(sha "$WORK/system")
 guest_new
@@ -75,6 +73,11 @@ else
 	. "$TOP/tests/lib/vga.sh"
 	live_boot bios-usb
 fi
+
+note 'the language is asked for once: no answer of those that are counted'
+see 'Go on in English'
+picture welcome
+keys Enter
 
 note 'home'
 see 'What do you want to do?'

@@ -194,7 +194,7 @@ struct fsmap *ext_map(const char *image)
 	struct fsmap *map = NULL;
 	struct sv_err err = {0};
 	assert_int_equal(blk_file_open(image, BLK_FILE_BUFFERED, 0, 0, &dev, &err), 0);
-	assert_int_equal(fsmap_read(dev, &map, &err), 0);
+	assert_int_equal(fsmap_read(dev, NULL, &map, &err), 0);
 	blk_close(dev);
 	return map;
 }

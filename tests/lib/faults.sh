@@ -23,3 +23,23 @@ with_log() {
 	ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" FAULTIO_LOG=$log FAULTIO_LOG_PATH=$part \
 		LD_PRELOAD=$FAULTIO_SO "$@"
 }
+
+# PART RANGE...: reads of these ranges (FIRST-END, in bytes) of a file whose path holds PART fail: its rules are in $unreadable
+unreadable() {
+	local part=$1 range
+	shift
+	unreadable=()
+	for range; do unreadable+=("$part:r:${range%-*}:${range#*-}:5"); done
+}
+
+# [RULE...] -- ARG...: rescue the disk $src, of which $unreadable fails, with more faults; ARG... stands behind the source
+# shellcheck disable=SC2154 # src is the script's
+rescue() {
+	local ends=()
+	while [ "$1" != -- ]; do
+		ends+=("$1")
+		shift
+	done
+	shift
+	with_faults "${ends[*]} ${unreadable[*]}" "$SALVOR" rescue "$src" "$@"
+}

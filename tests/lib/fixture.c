@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/fixture.h"
+#include "tests/lib/scratch.h"
 
 #include "engine/util/bytes.h"
 
@@ -134,7 +135,7 @@ struct fsmap *fixture_map(struct blk_dev *vol)
 {
 	struct fsmap *map = NULL;
 	struct sv_err err = {0};
-	if (fsmap_read(vol, &map, &err))
+	if (fsmap_read(vol, NULL, &map, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(map->size, vol->size);
 	fixture_check_map(map);
@@ -201,4 +202,62 @@ uint8_t *fixture_bitmap(const struct fsmap *map, uint32_t unit, uint64_t units)
 			bits[u / 8] |= (uint8_t)(1u << u % 8);
 	}
 	return bits;
+}
+
+void fixture_copy_used(const struct fsmap *map, const char *dir, const char *name, const char *copy)
+{
+	char path[256];
+	struct blk_dev *source = fixture_open(dir, name, 512), *target = NULL;
+	uint8_t *buf = malloc(map->size);
+	assert_non_null(buf);
+	memset(buf, 0xa5, map->size);
+	for (size_t i = 0; i < map->used.n; i++)
+		assert_int_equal(blk_pread(source, buf + map->used.v[i].start, map->used.v[i].len,
+					   map->used.v[i].start, NULL),
+				 0);
+	fixture_must(dir, "rm -f '%s'", copy);
+	scratch_path(path, sizeof(path), dir, copy);
+	assert_int_equal(blk_file_open(path, BLK_FILE_WRITE | BLK_FILE_CREATE | BLK_FILE_BUFFERED,
+				       512, map->size, &target, NULL),
+			 0);
+	assert_int_equal(blk_pwrite(target, buf, map->size, 0, NULL), 0);
+	blk_close(target);
+	blk_close(source);
+	free(buf);
+}
+
+struct fsmap *fixture_exact(const char *dir, const char *name, const char *type, uint32_t block,
+			    const char *what)
+{
+	struct blk_dev *vol = fixture_open(dir, name, 512);
+	struct fsmap *map = fixture_map(vol);
+	blk_close(vol);
+	if (map->state != FSMAP_EXACT)
+		fail_msg("%s: %s", what, map->reason);
+	assert_string_equal(map->fs, type);
+	assert_int_equal(map->block_size, block);
+	return map;
+}
+
+void fixture_same_as_oracle(const struct fsmap *map, const char *dir, const char *name,
+			    const char *top)
+{
+	char *text;
+	uint64_t start, len;
+	struct sv_extents gone = {0}, used = {0};
+	int status = fixture_run(dir, &text, "python3 '%s/tests/lib/oracle.py' free %s '%s'", top,
+				 map->fs, name);
+	if (status)
+		fail_msg("oracle.py: %s", text);
+	for (char *line = text; sscanf(line, "%" SCNu64 " %" SCNu64, &start, &len) == 2;
+	     line = strchr(line, '\n') + 1)
+		assert_int_equal(sv_extents_add(&gone, start, len), 0);
+	assert_int_equal(sv_extents_remove(&gone, 0, SV_MIB), 0);
+	assert_int_equal(sv_extents_remove(&gone, map->size - SV_MIB, SV_MIB), 0);
+	assert_int_equal(sv_extents_invert(&used, &gone, map->size), 0);
+	assert_int_equal(map->used.n, used.n);
+	assert_memory_equal(map->used.v, used.v, used.n * sizeof(*used.v));
+	sv_extents_clear(&gone);
+	sv_extents_clear(&used);
+	free(text);
 }

@@ -35,7 +35,19 @@ void fixture_empty(const char *dir, const char *name, uint64_t size);
  * volume, first and last MiB used, whole is really whole, a reason unless exact.
  */
 struct fsmap *fixture_map(struct blk_dev *vol);
+/* The map of dir/name, which must be exact, of that type and block size. `what` names it. */
+struct fsmap *fixture_exact(const char *dir, const char *name, const char *type, uint32_t block,
+			    const char *what);
 void fixture_check_map(const struct fsmap *map);
+
+/* Make the file `copy`: the used ranges of `name`, as they are there, and 0xa5 elsewhere. */
+void fixture_copy_used(const struct fsmap *map, const char *dir, const char *name,
+		       const char *copy);
+
+/* The map of dir/name is what the type's own tools say (tests/lib/oracle.py in the folder `top`):
+ * all but what they call free, and both ends. */
+void fixture_same_as_oracle(const struct fsmap *map, const char *dir, const char *name,
+			    const char *top);
 
 /*
  * What sleuthkit takes for allocated: one bit per unit of *unit bytes, LSB first, to be freed.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# functions.sh - what round trip scripts share: cleaning up, loop devices, filesystems with real files, comparisons
+# functions.sh - what round trip scripts share: cleaning up, loop devices, tables, a small disk, comparisons
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # To be sourced by a script in tests/roundtrip/ right after `set -eu -o pipefail`.
@@ -68,10 +68,27 @@ requires() {
 # skip the test when loop devices cannot be made (no root, or a container without them)
 requires_loop() { have_loop || skip 'loop devices need root and /dev/loop-control'; }
 
+# ARG...: the script again, with its arguments, in a mount table of its own: a process elsewhere that copies the table
+# would keep our filesystems alive after umount, and so would this copy those of other tests
+own_mounts() {
+	[ -n "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
+	awk '$1 ~ "^/dev/loop" { print $2 }' /proc/self/mounts | while read -r at; do
+		umount -l "$at" 2>/dev/null || true
+	done
+}
+
 have_loop() { [ "$(id -u)" -eq 0 ] && losetup -f >/dev/null 2>&1; }
 
-# skip the test when FUSE mounts cannot be made (ntfs-3g fills NTFS)
-requires_fuse() { [ -w /dev/fuse ] || skip 'filling NTFS needs /dev/fuse'; }
+# skip the test when FUSE mounts cannot be made (drivers that fill NTFS and exFAT)
+requires_fuse() { [ -w /dev/fuse ] || skip 'filling NTFS and exFAT needs /dev/fuse'; }
+
+# KIND: skip the test when filling such a filesystem needs a mount that cannot be had
+requires_kernel_fs() {
+	requires "mkfs.$1"
+	requires_loop
+	grep -qw "$1" /proc/filesystems || modprobe -q "$1" 2>/dev/null || true
+	grep -qw "$1" /proc/filesystems || skip "this kernel does not mount $1"
+}
 
 # NAME: make a folder of our own under the build folder, in $WORK. At the end everything that is
 # mounted or attached from it is let go, also what a subshell left, and it is removed (KEEP=1 keeps it)
@@ -210,203 +227,7 @@ list_partitions() {
 		| "\(.node | capture("(?<n>[0-9]+)$").n) \(.start * $s) \(.size * $s)"'
 }
 
-# --- filesystems: make_FS FILE BYTES SECTOR, then fill_FS FILE empty|full|fragmented CORPUS ---
-
-# DIR N: a tree of about N real files of this machine, with names that FAT and NTFS can keep
-make_corpus() {
-	local dir=$1 n=$2 i=0 file name
-	while IFS= read -r file; do
-		[ $((i % 40)) -ne 0 ] || mkdir -p "$dir/folder$((i / 40))"
-		name=${file##*/}
-		name=${name//[!A-Za-z0-9._-]/_}
-		cp -- "$file" "$dir/folder$((i / 40))/$i-${name:0:40}"
-		i=$((i + 1))
-	done < <(find -L /usr/share/doc /usr/share/common-licenses /usr/share/perl* /usr/lib/python3 \
-		/usr/share/misc /usr/include -type f -size +0 -size -64k 2>/dev/null |
-		LC_ALL=C sort | awk -v n="$n" '{ all[NR] = $0 } END {
-			step = NR > n ? NR / n : 1; for (i = 1; i <= NR; i += step) print all[int(i)] }')
-	[ "$i" -gt 0 ] || fail 'no files on this machine to fill filesystems with'
-	# one file that is larger than any hole, and one with a hole of its own
-	head -c 200000 /dev/urandom >"$dir/large.bin"
-	truncate -s 300000 "$dir/zeros.bin"
-}
-
-# KIND FILE BYTES SECTOR: mkfs of the right kind; blocks never smaller than the sector
-make_fs() {
-	local kind=$1 file=$2 bytes=$3 sector=$4 opts=()
-	rm -f -- "$file"
-	truncate -s "$bytes" "$file"
-	case $kind in
-	ext2 | ext3 | ext4)
-		# small volumes get 1 KiB blocks by themselves, which is a good test of its own
-		[ "$sector" -eq 512 ] || opts=(-b 4096)
-		mke2fs -q -F -t "$kind" "${opts[@]}" -L "t-$kind" "$file"
-		;;
-	ntfs)
-		mkntfs -F -q -s "$sector" -p 2048 -H 16 -S 63 -L t-ntfs "$file" >/dev/null 2>&1
-		;;
-	fat12 | fat16 | fat32)
-		# one sector per cluster gives the type its number of clusters on the smallest volume
-		[ "$kind-$sector" = fat16-512 ] || [ "$kind" = fat12 ] || opts=(-s 1)
-		mkfs.fat -S "$sector" -F "${kind#fat}" "${opts[@]}" -n "T-${kind^^}" "$file" >/dev/null
-		;;
-	swap)
-		mkswap -q -L t-swap "$file"
-		;;
-	esac
-}
-
-# FILE: debugfs commands on stdin; whatever it says beyond its echo is a complaint
-_debugfs() {
-	debugfs -w -f - "$1" >"$WORK/debugfs.out" 2>&1
-	! grep -v -e '^debugfs' -e '^Allocated inode' -e '^$' "$WORK/debugfs.out" ||
-		fail "debugfs complains about $1"
-}
-
-# FILE: number of free blocks times block size
-_ext_free() {
-	dumpe2fs -h "$1" 2>/dev/null | awk -F: '/^Free blocks/ {f=$2} /^Block size/ {b=$2} END {print f*b}'
-}
-
-_ext_add_corpus() {
-	local file=$1 corpus=$2
-	(cd "$corpus" && find . -mindepth 1 -type d -printf 'mkdir %P\n' &&
-		find . -type f -printf 'write %p %P\n') | (cd "$corpus" && _debugfs "$file")
-}
-
-_fill_ext() {
-	local file=$1 state=$2 corpus=$3 n
-	[ "$state" != empty ] || return 0
-	_ext_add_corpus "$file" "$corpus"
-	case $state in
-	full)
-		# leave room for the indirect blocks of ext2 and ext3
-		n=$(($(_ext_free "$file") * 98 / 100))
-		head -c "$n" /dev/urandom >"$WORK/filler"
-		echo "write $WORK/filler filler.bin" | _debugfs "$file"
-		rm -f "$WORK/filler"
-		;;
-	fragmented)
-		# every second file goes, then one that is laid into some of the holes
-		(cd "$corpus" && find . -type f -name '*[02468]-*' -printf 'rm %P\n') | _debugfs "$file"
-		echo "write $corpus/large.bin pieces.bin" | _debugfs "$file"
-		;;
-	esac
-	e2fsck -fn "$file" >"$WORK/fsck.out" 2>&1 || fail "e2fsck finds the fixture broken: $(cat "$WORK/fsck.out")"
-}
-
-_fill_fat() {
-	local file=$1 state=$2 corpus=$3 n
-	[ "$state" != empty ] || return 0
-	mcopy -s -Q -i "$file" "$corpus"/* ::
-	case $state in
-	full)
-		n=$(mdir -i "$file" :: | awk '/bytes free/ { gsub(/[^0-9]/, ""); print }')
-		head -c "$n" /dev/urandom >"$WORK/filler"
-		mcopy -i "$file" "$WORK/filler" ::filler.bin
-		rm -f "$WORK/filler"
-		;;
-	fragmented)
-		(cd "$corpus" && find . -type f -name '*[02468]-*' -printf '::%P\n') |
-			xargs -r mdel -i "$file"
-		mcopy -i "$file" "$corpus/large.bin" ::pieces.bin
-		;;
-	esac
-}
-
-# FILE DIR rw|ro: mount NTFS; ntfs_umount DIR in the same shell waits until the driver let the file go
-ntfs_mount() {
-	local n
-	mkdir -p "$2"
-	ntfs-3g -o "$3,no_detach" "$1" "$2" >"$WORK/ntfs-3g.log" 2>&1 &
-	_ntfs_pid=$!
-	for n in $(seq 200); do
-		! mountpoint -q "$2" || return 0
-		sleep 0.05
-	done
-	fail "ntfs-3g did not mount $1 (looked $n times)"
-}
-
-ntfs_umount() {
-	umount "$1"
-	wait "$_ntfs_pid"
-}
-
-_fill_ntfs() {
-	local file=$1 state=$2 corpus=$3 dir=$WORK/mnt-fill
-	[ "$state" != empty ] || return 0
-	ntfs_mount "$file" "$dir" rw
-	cp -r "$corpus"/. "$dir"
-	case $state in
-	full)
-		head -c 1G /dev/urandom 2>/dev/null | cat >"$dir/filler.bin" 2>/dev/null || true
-		;;
-	fragmented)
-		find "$dir" -type f -name '*[02468]-*' -delete
-		cp "$corpus/large.bin" "$dir/pieces.bin"
-		;;
-	esac
-	ntfs_umount "$dir"
-}
-
-# swap holds no files; what lies behind its first page is rubbish that must not be read
-_fill_swap() {
-	[ "$2" != full ] || head -c $((4 * MIB)) /dev/urandom |
-		dd of="$1" bs=4096 seek=300 conv=notrunc status=none iflag=fullblock
-}
-
-# KIND FILE STATE CORPUS
-fill_fs() {
-	case $1 in
-	ext?) _fill_ext "${@:2}" ;;
-	fat*) _fill_fat "${@:2}" ;;
-	ntfs) _fill_ntfs "${@:2}" ;;
-	swap) _fill_swap "${@:2}" ;;
-	esac
-}
-
-# KIND FILE: the filesystem's own checker must find nothing
-check_fs() {
-	local rc=0
-	case $1 in
-	ext?) e2fsck -fn "$2" ;;
-	fat*) fsck.fat -n "$2" ;;
-	ntfs) ntfsfix -n "$2" && ntfsinfo -m "$2" && ntfscluster -f -i "$2" ;;
-	swap) swaplabel "$2" ;;
-	esac >"$WORK/fsck.out" 2>&1 || rc=$?
-	[ "$rc" -eq 0 ] || {
-		cat "$WORK/fsck.out" >&2
-		fail "the checker of $1 finds errors ($rc) in $2"
-	}
-}
-
-# KIND FILE DIR: all files of the filesystem copied into the new DIR
-dump_fs() {
-	local kind=$1 file=$2 dir=$3 mnt=$WORK/mnt-dump
-	mkdir -p "$dir"
-	case $kind in
-	ext?) debugfs -R "rdump / $dir" "$file" >/dev/null 2>&1 ;;
-	fat*) [ -z "$(mdir -b -i "$file" ::)" ] || mcopy -s -Q -n -i "$file" '::*' "$dir" ;;
-	ntfs)
-		ntfs_mount "$file" "$mnt" ro
-		cp -r "$mnt"/. "$dir"
-		ntfs_umount "$mnt"
-		;;
-	swap) head -c 4096 "$file" >"$dir/first-page" ;;
-	esac
-}
-
-# KIND FILE: tree_hash of its files
-fs_hash() {
-	local dir
-	dir=$(mktemp -d "$WORK/dump.XXXXXX")
-	dump_fs "$1" "$2" "$dir"
-	tree_hash "$dir"
-	rm -rf -- "${dir:?}"
-}
-
-# KIND FILE OUT: "START LENGTH" (bytes in the volume) of what the filesystem's own tools call free
-free_extents() { "$ORACLE" free "$1" "$2" >"$3"; }
+. "$TOP/tests/lib/filesystems.sh"
 
 # --- a small disk for the scripts that look at one property ---
 

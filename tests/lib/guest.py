@@ -9,6 +9,7 @@ guest.py send DIR TEXT                type into the serial line (backslash escap
 guest.py keys DIR NAME...             press keys of the keyboard (QEMU's qcodes, "ctrl-c" for several at once)
 guest.py unplug DIR ID                pull a device out
 guest.py monitor DIR LINE             a line of QEMU's human monitor, "device_add usb-storage,id=a,drive=b"
+guest.py qmp DIR COMMAND               a command of QEMU's other monitor without arguments; its answer as JSON
 guest.py screendump DIR FILE          the screen as PNG
 guest.py off DIR [BUDGET]             wait until the guest has switched itself off
 guest.py kill DIR                     pull the power plug
@@ -67,6 +68,9 @@ class Server:
 
     def monitor(self, line):
         return {"out": self.machine.human(line).replace("\r", "")}
+
+    def qmp(self, command):
+        return {"out": json.dumps(self.machine.monitor.command(command)) + "\n"}
 
     def screendump(self, path):
         self.machine.screendump(path)

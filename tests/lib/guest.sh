@@ -33,10 +33,75 @@ guest_usb_disk() {
 	GUEST_USB+=("$1")
 }
 
-# ID FILE: the same as a virtio disk, which is faster
+# ID FILE [UNIT]: the same as a virtio disk, which is faster. UNIT: bytes of a sector
 guest_disk() {
 	guest_medium "$1" "$2"
-	GUEST_ARGS+=(-device "virtio-blk-pci,id=$1,drive=$1-medium,serial=$1")
+	GUEST_ARGS+=(-device "virtio-blk-pci,id=$1,drive=$1-medium,serial=$1,logical_block_size=${3:-512},physical_block_size=${3:-512}")
+}
+
+# FILE SECTOR...: guest_medium for a disk whose sectors (of 512 bytes) cannot be read
+guest_bad_medium() {
+	local id=$1 file=$2 sector i=0 rules=
+	shift 2
+	for sector; do
+		rules+=",file.inject-error.$i.event=none,file.inject-error.$i.iotype=read,file.inject-error.$i.errno=5"
+		rules+=",file.inject-error.$i.sector=$sector"
+		i=$((i + 1))
+	done
+	GUEST_ARGS+=(-object "throttle-group,id=$id-pace" -blockdev
+		"driver=throttle,node-name=$id-medium,throttle-group=$id-pace,file.driver=blkdebug$rules,file.image.driver=raw,file.image.cache.no-flush=on,file.image.file.driver=file,file.image.file.filename=$file")
+}
+
+# the device of each disk that guest_bus_disk made, for guest_push
+declare -A GUEST_DEVICE=()
+
+# BUS ID [UNIT]: put a disk, whose medium is there, on a bus that it can fall off: ahci, nvme, scsi (virtio), virtio (without
+# SCSI) or usb. UNIT: bytes of a sector
+guest_bus_disk() {
+	local id=$2 unit=${3:-512}
+	case $1 in
+	ahci)
+		# a controller of its own; QEMU cannot pull a SATA disk
+		GUEST_ARGS+=(-device "ich9-ahci,id=$id-hba")
+		GUEST_DEVICE[$id]="ide-hd,bus=$id-hba.0,rerror=report"
+		;;
+	nvme)
+		GUEST_ARGS+=(-device "pcie-root-port,id=$id-port,chassis=$((${#GUEST_DEVICE[@]} + 1))")
+		GUEST_DEVICE[$id]="nvme,bus=$id-port"
+		;;
+	virtio)
+		GUEST_ARGS+=(-device "pcie-root-port,id=$id-port,chassis=$((${#GUEST_DEVICE[@]} + 1))")
+		GUEST_DEVICE[$id]="virtio-blk-pci,bus=$id-port,rerror=report"
+		;;
+	scsi)
+		GUEST_ARGS+=(-device "virtio-scsi-pci,id=$id-hba")
+		GUEST_DEVICE[$id]="scsi-hd,bus=$id-hba.0,rerror=report"
+		;;
+	usb)
+		GUEST_DEVICE[$id]="usb-storage,bus=xhci.0,rerror=report"
+		GUEST_USB+=("$id")
+		;;
+	esac
+	GUEST_DEVICE[$id]+=",id=$id,drive=$id-medium,serial=$id,logical_block_size=$unit,physical_block_size=$unit"
+	GUEST_ARGS+=(-device "${GUEST_DEVICE[$id]}")
+}
+
+# ID: put a disk of guest_bus_disk in again, which guest_unplug has pulled
+guest_push() {
+	local said
+	said=$(guest_monitor "device_add ${GUEST_DEVICE[$1]}")
+	[ -z "$said" ] || fail "device_add: $said"
+}
+
+# ID: how many reads of this disk have failed, by QEMU's own count, since it was put in. QEMU books the failed ones of
+# SATA's command queue as done; those are counted by what libata says of each
+guest_failed_reads() {
+	local counted queued
+	counted=$("$GUEST_PY" qmp "$GUEST" query-blockstats |
+		jq --arg id "$1" '[.[] | select((.qdev // "") | test("(^|/)" + $id + "(/|$)")) | .stats.failed_rd_operations] | add // 0')
+	queued=$(guest_run 'dmesg | grep -c "failed command: READ FPDMA QUEUED"') || true
+	[[ ${GUEST_DEVICE[$1]} == ide-hd* ]] || queued=0
+	echo $((counted + queued))
 }
 
 # QEMU-ARG...: start the machine with the disks that were given

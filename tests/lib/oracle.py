@@ -11,8 +11,8 @@ oracle.py zeros SOURCE RAW USED          RAW = SOURCE where used, 0 elsewhere
 oracle.py flip FILE OFFSET               one bit of the byte there
 oracle.py find FILE MARKERFILE           offset of the marker, which must stand there once
 oracle.py zerorun FILE FROM LIKE         number of bytes from FROM that are 0, up to where LIKE agrees again
-Free space comes from dumpe2fs, ntfscat $Bitmap, sleuthkit's blkls and the size of a swap page, never
-from salvor.
+Free space comes from dumpe2fs, ntfscat $Bitmap, sleuthkit's blkls, xfs_db, btrfs' dump-tree, dump.f2fs and the size of a swap
+page, never from salvor.
 """
 import hashlib
 import mmap
@@ -20,6 +20,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 MIB = 1 << 20
 STEP = 4 * MIB
@@ -98,12 +99,105 @@ def free_fat(volume):
             yield int(addr) * unit, (int(addr) + 1) * unit
 
 
+def xfs_db(volume, *commands):
+    return run("xfs_db", "-r", "-f", *(x for c in commands for x in ("-c", c)), volume).decode()
+
+
+def xfs_kept(volume, ag):
+    """blocks of the AG's list for its trees: what xfs_db calls free as well, but nobody may use"""
+    text = xfs_db(volume, f"agf {ag}", "p flfirst flcount", f"agfl {ag}", "p bno")
+    first, count = (int(re.search(rf"{name} = (\d+)", text).group(1)) for name in ("flfirst", "flcount"))
+    slots = {int(i): block for i, block in re.findall(r"(\d+):(\d+|null)", text)}
+    return {int(slots[i % len(slots)]) for i in range(first, first + count)}
+
+
+def free_xfs(volume):
+    text = xfs_db(volume, "sb 0", "p blocksize agblocks agcount")
+    block, per_ag, ags = (int(n) for n in re.findall(r"= (\d+)", text))
+    kept = [xfs_kept(volume, ag) for ag in range(ags)]
+    for line in xfs_db(volume, "freesp -d").splitlines():
+        if not re.fullmatch(r"\s*\d+\s+\d+\s+\d+", line):
+            continue
+        ag, start, count = (int(n) for n in line.split())
+        for b in ([start] if count == 1 else range(start, start + count)):
+            if b not in kept[ag]:
+                yield (ag * per_ag + b) * block, (ag * per_ag + b + 1) * block
+
+
+def free_exfat(volume):
+    with open(volume, "rb") as f:
+        unit = 1 << f.read(512)[108]
+    for line in run("blkls", "-e", "-l", "-f", "exfat", volume).decode().splitlines():
+        addr, _, state = line.partition("|")
+        if state == "f":
+            yield int(addr) * unit, (int(addr) + 1) * unit
+
+
+def free_f2fs(volume):
+    with open(volume, "rb") as f:
+        f.seek(1024)
+        main = int.from_bytes(f.read(96)[92:], "little")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["dump.f2fs", "-s", "0~-1", os.path.realpath(volume)], check=True, cwd=folder,
+                       stdout=subprocess.DEVNULL)
+        with open(os.path.join(folder, "dump_sit")) as f:
+            segments = f.read().partition("valid_blocks:")[0].split("segno:")[1:]
+    for text in segments:
+        number, _, rest = text.partition("\t")
+        valid = bytes.fromhex("".join(rest.partition("\n")[2].split()))
+        start = main + 512 * int(number)
+        if not valid:
+            yield start * 4096, (start + 512) * 4096
+            continue
+        for n in range(512):
+            if not valid[n >> 3] >> (7 - (n & 7)) & 1:
+                yield (start + n) * 4096, (start + n + 1) * 4096
+
+
 def free_swap(volume):
     yield 4096, size_of(volume)
 
 
+def btrfs_tree(volume, tree):
+    return run("btrfs", "inspect-internal", "dump-tree", "-t", tree, volume).decode()
+
+
+def btrfs_number(text, name):
+    return int(re.search(rf"^{name}\s+(\d+)", text, re.M).group(1))
+
+
+def btrfs_chunks(volume):
+    """(logical, length, type, places of the copies); only profiles that keep all of a chunk in one piece"""
+    for item in re.split(r"\n\titem ", btrfs_tree(volume, "chunk"))[1:]:
+        key = re.search(r"CHUNK_ITEM (\d+)\)", item)
+        if key:
+            length, kind = re.search(r"length (\d+) .* type (\S+)", item).groups()
+            places = re.findall(r"stripe \d+ devid \d+ offset (\d+)", item)
+            yield int(key.group(1)), int(length), kind, [int(place) for place in places]
+
+
+def used_btrfs(volume):
+    node = btrfs_number(run("btrfs", "inspect-internal", "dump-super", volume).decode(), "nodesize")
+    chunks = list(btrfs_chunks(volume))
+    extents = [(int(start), node if kind == "METADATA" else int(length)) for start, kind, length in
+               re.findall(r"key \((\d+) (EXTENT|METADATA)_ITEM (\d+)\)", btrfs_tree(volume, "extent"))]
+    extents += [(start, length) for start, length, kind, _ in chunks if "SYSTEM" in kind]
+    for start, length in extents:
+        logical, places = next((c[0], c[3]) for c in chunks if c[0] <= start < c[0] + c[1])
+        for place in places:
+            yield place + start - logical, place + start - logical + length
+    for mirror in (64 << 10, 64 << 20, 256 << 30):
+        yield mirror, mirror + 4096
+
+
+def free_btrfs(volume):
+    total = btrfs_number(run("btrfs", "inspect-internal", "dump-super", volume).decode(), r"dev_item\.total_bytes")
+    return invert([r for r in used_btrfs(volume) if r[0] < total], total)
+
+
 def free(kind, volume):
-    by_kind = {"ext": free_ext, "ntf": free_ntfs, "fat": free_fat, "swa": free_swap}
+    by_kind = {"ext": free_ext, "ntf": free_ntfs, "fat": free_fat, "swa": free_swap,
+               "xfs": free_xfs, "exf": free_exfat, "btr": free_btrfs, "f2f": free_f2fs}
     return merge(by_kind[kind[:3]](volume))
 
 

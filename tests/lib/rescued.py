@@ -5,7 +5,13 @@
 # rescued.py truth SOURCE COPY MAP FILL START-END...   the map calls exactly these bytes bad and the rest read; what was
 #                                                      read is equal, what was not is FILL (a byte, or "any")
 # rescued.py safe SOURCE COPY MAP START-END...         nothing that is bad is called read; what is called read is equal
+# rescued.py used SOURCE COPY MAP FREE START-END...    safe, and all is called read that is not bad and not in FREE, a file of
+#                                                      lines "START LENGTH"
+# rescued.py untried MAP                               what was not read, as such lines
 # rescued.py twice LOG                                 bytes that were read more than once, of lines "r OFFSET LENGTH PATH"
+# rescued.py again LOG START-END...                    of the same log, with "n" lines for saved maps, and lines "kill" and
+#                                                      "saved": of what is not bad, no more is read again than was read
+#                                                      between a save and a kill
 import sys
 
 
@@ -52,6 +58,17 @@ def truth(source, copy, path, fill, bad):
             fail(f"{start}-{end} is not filled with {fill}")
 
 
+def used(source, copy, path, free, bad):
+    safe(source, copy, path, bad)
+    known = [(start, start + size) for start, size, status in blocks(path) if status == "+"]
+    known += [(int(a), int(a) + int(b)) for a, b in (line.split() for line in open(free) if line.strip())]
+    at = 0
+    for start, end in sorted(known + bad) + [(len(source), len(source))]:
+        if start > at:
+            fail(f"{at}-{start} is used and can be read, but is not called read")
+        at = max(at, end)
+
+
 def twice(path):
     seen, again = set(), 0
     for line in open(path):
@@ -62,13 +79,48 @@ def twice(path):
     print(again)
 
 
+CANARIES = 64  # single sectors that are read again to see whether the disk is still there
+
+
+def again(path, bad):
+    """sectors read since the last save are lost with a kill; all others may be read once"""
+    known, since, saved, lost, twice = set(), set(), set(), 0, 0
+    for line in open(path):
+        op, *rest = line.split()
+        if op == "kill":
+            # in the middle of a rename: it did not happen
+            lost += len(since | saved)
+            since.clear()
+        elif op == "n" and "disk.map" in rest[2] and ".json" not in rest[2] or op == "saved":
+            since, saved = set(), since if op == "n" else set()
+            continue
+        elif op == "r" and rest[2].endswith("src.raw"):
+            start, end = int(rest[0]), int(rest[0]) + int(rest[1])
+            if any(start < b and a < end for a, b in bad):
+                continue
+            sectors = set(range(start // 512, end // 512))
+            twice += len(sectors & known)
+            known |= sectors
+            since |= sectors
+        saved = set()
+    print(f"read again: {twice} sectors; read between saves and kills: {lost}")
+    if twice > lost + CANARIES:
+        sys.exit(1)
+
+
 def main(what, *args):
+    if what == "again":
+        return again(args[0], ranges(args[1:]))
+    if what == "untried":
+        return print(*(f"{start} {size}" for start, size, status in blocks(args[0]) if status == "?"), sep="\n")
     if what == "twice":
         return twice(*args)
     source, copy = open(args[0], "rb").read(), open(args[1], "rb").read()
     copy = copy[: len(source)]
     if what == "truth":
         return truth(source, copy, args[2], args[3], ranges(args[4:]))
+    if what == "used":
+        return used(source, copy, args[2], args[3], ranges(args[4:]))
     return safe(source, copy, args[2], ranges(args[3:]))
 
 

@@ -33,12 +33,22 @@ show_disk() {
 	ln -sfn "../../block/$name" "$ROOT/sys/dev/block/$(cat "$real/dev")"
 }
 
+# DISK NUMBER: its partition, of which there is a node, is seen too
+show_part() {
+	local name=${1##*/}p$2 dir=$ROOT/sys/block/${1##*/}/${1##*/}p$2 real=/sys/class/block/${1##*/}p$2
+	mkdir -p "$dir/holders"
+	cp "$real/size" "$real/start" "$real/dev" "$real/ro" "$real/partition" "$dir/"
+	ln -sfn "../../block/${1##*/}/$name" "$ROOT/sys/class/block/$name"
+	ln -sfn "../../block/${1##*/}/$name" "$ROOT/sys/dev/block/$(cat "$real/dev")"
+}
+
 # COLUMNS ROWS [NAME=VALUE...]: start the interface in a terminal
 start_screen() {
 	local columns=$1 rows=$2
 	shift 2
-	# another one each time: a server that is on its way out would take the new session with it
-	TMUX_SOCKET=$(mktemp -u "$WORK/tmux-XXXXXX")
+	# another one each time: a server that is on its way out would take the new session with it; and not in $WORK, for the name
+	# of a socket has 107 bytes at most
+	TMUX_SOCKET=$(mktemp -u -t salvor-tmux-XXXXXX)
 	rm -f -- "$WORK/ended"
 	# shellcheck disable=SC2016 # for the inner shell
 	tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x "$columns" -y "$rows" -s screen \
@@ -47,7 +57,10 @@ start_screen() {
 	cleanup_fn end_screen
 }
 
-end_screen() { tmux -S "$TMUX_SOCKET" kill-server 2>/dev/null || true; }
+end_screen() {
+	tmux -S "$TMUX_SOCKET" kill-server 2>/dev/null || true
+	rm -f "$TMUX_SOCKET"
+}
 
 resize_screen() { tmux -S "$TMUX_SOCKET" resize-window -t screen -x "$1" -y "$2"; }
 
@@ -57,16 +70,21 @@ type_text() { tmux -S "$TMUX_SOCKET" send-keys -t screen -l "$1"; }
 
 screen() { tmux -S "$TMUX_SOCKET" capture-pane -p -t screen; }
 
-# TEXT: wait until the screen shows it; a screen that never does is shown and fails the test
+# TEXT [SHOW]: wait until the screen, as SHOW prints it, has the text; a screen that never does is shown and fails the test
 see() {
 	local i
 	for ((i = 0; i < SEE_TRIES; i++)); do
-		! screen | has -F -- "$1" || return 0
+		! "${2:-screen}" | has -F -- "$1" || return 0
 		sleep 0.1
 	done
 	screen >&2
 	fail "the screen never showed: $1"
 }
+
+# the screen in one word
+joined_screen() { screen | tr -d '\n '; }
+# TEXT: see() for what has a path in it, wherever the line is broken: how long a path is, is known on the machine only
+see_path() { see "${1// /}" joined_screen; }
 
 # TEXT: wait until the screen no longer shows it
 see_gone() {

@@ -14,19 +14,22 @@ void simdisk_init(struct simdisk *disk, uint64_t size)
 				 .us_per_byte = 1 / 150.0,
 				 .slow_us_per_byte = 50,
 				 .seek_us = 12000,
-				 .fail_us = 2500000};
+				 .fail_us = 2500000,
+				 .hang_us = 60000000};
 }
 
 void simdisk_ready(struct simdisk *disk)
 {
 	sv_extents_normalise(&disk->bad);
 	sv_extents_normalise(&disk->slow);
+	sv_extents_normalise(&disk->hung);
 }
 
 void simdisk_clear(struct simdisk *disk)
 {
 	sv_extents_clear(&disk->bad);
 	sv_extents_clear(&disk->slow);
+	sv_extents_clear(&disk->hung);
 }
 
 static bool touches(const struct sv_extents *list, uint64_t off, uint64_t len)
@@ -35,12 +38,27 @@ static bool touches(const struct sv_extents *list, uint64_t off, uint64_t len)
 	return i < list->n && list->v[i].start < off + len;
 }
 
+/* What the read has touched of what is bad becomes larger. */
+static void grow(struct simdisk *disk, uint64_t off, uint64_t len)
+{
+	struct sv_extent *v = disk->bad.v;
+	for (size_t i = sv_extents_seek(&disk->bad, off); i < disk->bad.n && v[i].start < off + len;
+	     i++) {
+		uint64_t end = SV_MIN(v[i].start + v[i].len + disk->grow, disk->size);
+		if (v[i].len >= disk->grown_max)
+			continue;
+		v[i].start -= SV_MIN(disk->grow, v[i].start);
+		v[i].len = end - v[i].start;
+	}
+	sv_extents_normalise(&disk->bad);
+}
+
 bool simdisk_read(struct simdisk *disk, uint64_t off, uint32_t len, uint64_t *us)
 {
 	bool seek = off != disk->head, bad = touches(&disk->bad, off, len);
 	double took = seek ? disk->seek_us : 0;
 	if (bad)
-		took += disk->fail_us;
+		took += touches(&disk->hung, off, len) ? disk->hang_us : disk->fail_us;
 	else
 		took += len * (touches(&disk->slow, off, len) ? disk->slow_us_per_byte
 							      : disk->us_per_byte);
@@ -49,6 +67,8 @@ bool simdisk_read(struct simdisk *disk, uint64_t off, uint32_t len, uint64_t *us
 	disk->seeks += seek;
 	disk->failed += bad;
 	disk->now_us += took;
+	if (bad && disk->grow)
+		grow(disk, off, len);
 	*us = (uint64_t)took;
 	return !bad;
 }
@@ -100,5 +120,15 @@ void simdisk_head(struct simdisk *disk, unsigned int *seed, unsigned int heads, 
 		    sv_extents_add(slow ? &disk->slow : &disk->bad, pos, len))
 			abort();
 		pos += len;
+	}
+}
+
+void simdisk_hangs(struct simdisk *disk, unsigned int *seed, unsigned int n)
+{
+	while (n--) {
+		uint64_t at = any_sector(disk, seed);
+		bad(disk, at, SECTOR);
+		if (sv_extents_add(&disk->hung, at, SECTOR))
+			abort();
 	}
 }

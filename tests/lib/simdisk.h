@@ -10,8 +10,11 @@ struct simdisk {
 	uint64_t size;
 	struct sv_extents bad;	/* reads that touch it fail, whole */
 	struct sv_extents slow; /* reads that touch it take slow_us_per_byte */
-	double us_per_byte, slow_us_per_byte, seek_us, fail_us;
-	uint64_t head; /* behind the last read */
+	struct sv_extents hung; /* parts of bad that fail after hang_us */
+	double us_per_byte, slow_us_per_byte, seek_us, fail_us, hang_us;
+	uint64_t grow, grown_max; /* bytes that a bad range gains at both ends with each failed
+				     read, up to a length; 0 = none */
+	uint64_t head;		  /* behind the last read */
 	/* what it saw */
 	double now_us;
 	uint64_t reads, failed, seeks;
@@ -33,5 +36,7 @@ void simdisk_scratch(struct simdisk *disk, unsigned int *seed, uint64_t start, u
 void simdisk_runs(struct simdisk *disk, unsigned int *seed, unsigned int n, unsigned int sectors);
 void simdisk_head(struct simdisk *disk, unsigned int *seed, unsigned int heads, uint64_t zone_len,
 		  bool slow);
+/* n sectors at which it does not answer for hang_us. */
+void simdisk_hangs(struct simdisk *disk, unsigned int *seed, unsigned int n);
 
 #endif

@@ -5,14 +5,18 @@
 sweep.py calls|allocs short|full DIR [NAME...]
 
 DIR holds what faults.sh made: source (a disk), used (its ranges that are read), image/ and image-xz/
-(complete images), started/ (an interrupted one, as NAME.part). For each job (all, or those named):
-one undisturbed run tells how many operations of each kind there are; then the n-th of each kind fails
-in each plausible way. Whatever happens:
+(complete images), started/ (an interrupted one, as NAME.part), rescued/ (an interrupted rescue). For
+each job (all, or those named) one undisturbed run tells which calls there are, and from which place
+each comes: the calls that led there, up to main() or the start of the thread. A full sweep makes every
+place fail in each plausible way, where it is passed several times the first, the second, the last and
+some between (SWEEP_CALLS and SWEEP_ALLOCATIONS in all). What a job has in common with one before,
+down to the whole way to the call, is only sampled again. Whatever happens:
 
   - no signal, no hang; 0 or an exit code that fits what failed
   - one sentence on stderr that names what it is about, none after a success
   - success only when everything is there and right; no image under its final name unless whole, and
     what is left of one can be continued; no table on a target half written; the source as it was
+  - what a rescue calls read is read, and the same command without a fault completes it
 """
 import collections
 import concurrent.futures
@@ -21,13 +25,16 @@ import fcntl
 import glob
 import hashlib
 import lzma
+import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 
 MIB = 1 << 20
-LIMIT = 60  # seconds; a run takes a fraction of one
+LIMIT = 60  # seconds without any CPU time, or of CPU time; a run takes a fraction of one
 SALVOR = os.environ["SALVOR"]
 POISON = b"\xa5"
 
@@ -94,6 +101,8 @@ def same_where_used(world, got, filler):
         if got[start:end] != world.disk[start:end]:
             return False
     for start, end in gaps(world.used, len(got)):
+        if got[start:end] == filler * (end - start):
+            continue
         for at in range(start, end, 512):
             piece = got[at : min(at + 512, end)]
             if piece != filler * len(piece) and piece != world.disk[at : at + len(piece)]:
@@ -114,10 +123,13 @@ class Job:
         os.makedirs(self.home, exist_ok=True)
 
     def roles(self):
-        """role -> part of the paths that belong to it; what belongs to none is "system" """
+        """role -> part of the paths that belong to it"""
         return {}
 
-    on_device = False  # paths below /dev, so "outside of DIR" is no role
+    def all_roles(self):
+        """the same with "system": what belongs to none, and does not lie in DIR"""
+        return {**self.roles(), "system": "!" + "!".join([self.world.root, *self.roles().values()])}
+
     strike = None  # what is made to fail just now
 
     def judge(self, code, out):
@@ -188,7 +200,7 @@ class Save(Job):
         if not os.path.exists(self.image + ".part"):
             return ["what was started is gone"] if self.started else []
         argv = self.argv() + ([] if "--resume" in self.options else ["--resume"])
-        again = subprocess.run([SALVOR, *argv], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=LIMIT)
+        again = subprocess.run([SALVOR, *argv], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if again.returncode == 6 and self.distrusted:
             return []  # it was begun with another map
         if again.returncode:
@@ -276,8 +288,8 @@ class List(Document):
     files = "images"
 
     def fits(self, out):
-        """named at least, from whatever can be read of it"""
-        return out.splitlines()[1].startswith("one ")
+        """named at least, from whatever can be read of it; a folder one may not look into is passed over"""
+        return out == "No images here.\n" or "\none " in out
 
 
 class Map(Job):
@@ -306,7 +318,8 @@ class Restore(Job):
     def prepare(self):
         super().prepare()
         self.target = os.path.join(self.home, "target")
-        self.before = self.old_target()
+        if not hasattr(self, "before"):
+            self.before = self.old_target()
         if self.before is not None:
             with open(self.target, "wb") as f:
                 f.write(self.before)
@@ -396,36 +409,49 @@ def loop_of(job, kind):
         return f.read().strip()
 
 
-GUARDS = "/run/salvor/ro"
+GUARDS = "/run/salvor/"
+READ_AHEAD = 128  # KiB
 
 
-def clear_flag(device):
+def read_ahead_of(device):
+    return "/sys/block/%s/queue/read_ahead_kb" % os.path.basename(device)
+
+
+def clear_guard(device):
     """whatever the run before left"""
     with open(device, "rb") as f:
         fcntl.ioctl(f, 0x125D, bytes(4))  # BLKROSET: off
+    with open(read_ahead_of(device), "w") as f:
+        f.write("%d\n" % READ_AHEAD)
 
 
 def guard_left(job):
     """what is still there of the guard of job.device, after another start"""
     # what could not be put back is put back by the next start
     subprocess.run([SALVOR, "show", job.world.image], stdout=subprocess.DEVNULL, check=True)
-    left = glob.glob("%s/%s.*" % (GUARDS, os.path.basename(job.device)))
+    name = os.path.basename(job.device)
+    left = glob.glob(GUARDS + "ro/%s.*" % name) + glob.glob(GUARDS + "manners/" + name)
     flag = bytearray(4)
     with open(job.device, "rb") as f:
         fcntl.ioctl(f, 0x125E, flag)  # BLKROGET
-    return ["the guard is still there: flag %d, records %s" % (flag[0], left)] if left or flag[0] else []
+    ahead = int(open(read_ahead_of(job.device)).read())
+    if left or flag[0] or ahead != READ_AHEAD:
+        return ["the guard is still there: flag %d, reads ahead %d, records %s" % (flag[0], ahead, left)]
+    return []
+
+
+# without /sys and /proc a disk is not found, or not known to be the one that was meant
+NO_DISK = {1, 5, 6}
 
 
 class SaveLoop(SaveUnverified):
     """from a device, under its guard: the kernel's read-only flag, noted under /run/salvor/ro"""
 
-    codes = {"source": {9}, "store": {8}, "guard": set()}
-    on_device = True
-
+    codes = {"source": {9}, "store": {8}, "guard": set(), "system": NO_DISK | {9}}
     def prepare(self):
         super().prepare()
         self.device = loop_of(self, "source")
-        clear_flag(self.device)
+        clear_guard(self.device)
 
     def argv(self):
         return ["save", self.device, *super().argv()[2:]]
@@ -438,12 +464,13 @@ class SaveLoop(SaveUnverified):
 
 
 class RestoreLoop(Restore):
-    on_device = True
+    codes = {"store": {8}, "target": {10}, "system": NO_DISK | {10}}
 
     def prepare(self):
         os.makedirs(self.home, exist_ok=True)
         self.target = loop_of(self, "target")
-        self.before = self.old_target()
+        if not hasattr(self, "before"):
+            self.before = self.old_target()
         with open(self.target, "r+b") as f:
             f.write(self.before)
 
@@ -462,18 +489,129 @@ class Clone(Restore):
 
 
 class CloneLoop(RestoreLoop):
-    codes = {"source": {9}, "target": {10}, "guard": set()}
+    codes = {"source": {9}, "target": {10}, "guard": set(), "system": NO_DISK | {9, 10}}
 
     def prepare(self):
         super().prepare()
         self.device = loop_of(self, "source")
-        clear_flag(self.device)
+        clear_guard(self.device)
 
     def argv(self):
         return ["clone", self.device, self.target, "--confirm-erase", str(len(self.world.disk))]
 
     def roles(self):
         return {"source": loop_of(self, "source"), "target": loop_of(self, "target"), "guard": GUARDS}
+
+    def judge(self, code, out):
+        return guard_left(self) + super().judge(code, out)
+
+
+class Rescue(Job):
+    """onto a file that is made"""
+
+    codes = {"source": {9}, "target": {10}, "store": {8}, "system": {1}}
+    options = []
+
+    def prepare(self):
+        os.makedirs(self.home, exist_ok=True)
+        self.target = os.path.join(self.home, "copy")
+        self.books = os.path.join(self.home, "books")
+        self.map = os.path.join(self.books, "map")
+        shutil.rmtree(self.books, ignore_errors=True)
+        os.mkdir(self.books)
+        self.prepare_target()
+
+    def prepare_target(self):
+        if os.path.exists(self.target):
+            os.unlink(self.target)
+
+    def source(self):
+        return self.world.source
+
+    def confirm(self):
+        """a copy is named by its size, also one that was only begun"""
+        if not os.path.exists(self.target):
+            return []
+        device = self.target.startswith("/dev/")
+        return ["--confirm-erase", str(len(self.world.disk) if device else os.path.getsize(self.target))]
+
+    def argv(self):
+        # a disk that is gone comes back to nobody here
+        return ["rescue", self.source(), self.target, self.map, "--wait", "0", *self.options, *self.confirm()]
+
+    def roles(self):
+        return {"source": self.source(), "target": self.target, "store": self.books}
+
+    def wrong(self):
+        """what the map says that is not so, and how much it calls read"""
+        if not os.path.exists(self.map):
+            return [], 0
+        lines = [line.split() for line in open(self.map) if not line.startswith("#")]
+        read = [(int(a, 0), int(n, 0)) for a, n, status in lines[1:] if status == "+"]
+        if not read:
+            return [], 0
+        with open(self.target, "rb") as f:
+            got = f.read(len(self.world.disk))
+        found = [a for a, n in read if got[a : a + n] != self.world.disk[a : a + n]]
+        return ["called read, but differs: from %d on" % found[0]] if found else [], sum(n for _, n in read)
+
+    def complete(self):
+        wrong, read = self.wrong()
+        return wrong or ([] if read == len(self.world.disk) else ["only %d bytes are called read" % read])
+
+    def judge(self, code, out):
+        wrong, read = self.wrong()
+        if wrong:
+            return wrong
+        if (code == 0) != (read == len(self.world.disk)) and code in (0, 3):
+            return ["it ends with %d, and %d bytes are called read" % (code, read)]
+        argv = [SALVOR, "rescue", self.source(), self.target, self.map, "--retries", "1", *self.confirm()]
+        again = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if again.returncode:
+            return ["it cannot be completed: %d %s" % (again.returncode, again.stderr.strip())]
+        return ["completed, but " + c for c in self.complete()]
+
+
+class RescueOver(Rescue):
+    """over a file full of other things"""
+
+    # refused when it is of another size from one look to the next
+    codes = {**Rescue.codes, "target": {6, 10}}
+
+    def prepare_target(self):
+        with open(self.target, "wb") as f:
+            f.write(POISON * len(self.world.disk))
+
+
+class RescueResume(Rescue):
+    """on with one that was interrupted, and the map is saved after each read"""
+
+    codes = RescueOver.codes
+    options = ["--save-every", "0", "--passes", "copy"]
+
+    def prepare_target(self):
+        begun = self.world.path("rescued")
+        shutil.copyfile(os.path.join(begun, "copy"), self.target)
+        shutil.copyfile(os.path.join(begun, "books", "map"), self.map)
+        with open(os.path.join(begun, "books", "map.salvor.json")) as old, open(self.map + ".salvor.json", "w") as new:
+            new.write(old.read().replace(os.path.join(begun, "copy"), self.target))
+
+
+class RescueLoop(Rescue):
+    codes = {"source": {9}, "target": {10}, "store": {8}, "guard": set(), "system": NO_DISK | {9, 10}}
+
+    def prepare_target(self):
+        self.target = loop_of(self, "target")
+        self.device = loop_of(self, "source")
+        clear_guard(self.device)
+        with open(self.target, "r+b") as f:
+            f.write(POISON * len(self.world.disk))
+
+    def source(self):
+        return loop_of(self, "source")
+
+    def roles(self):
+        return {**super().roles(), "guard": GUARDS}
 
     def judge(self, code, out):
         return guard_left(self) + super().judge(code, out)
@@ -500,12 +638,24 @@ JOBS = {
     "save-loop": SaveLoop,
     "restore-loop": RestoreLoop,
     "clone-loop": CloneLoop,
+    "rescue": Rescue,
+    "rescue-over": RescueOver,
+    "rescue-resume": RescueResume,
+    "rescue-loop": RescueLoop,
 }
 
 # what a short sweep leaves to the full one
-LONG = ("save-unverified", "save-xz", "show", "show-json", "verify-xz", "verify-against", "restore-unverified", "restore-new")
+LONG = ("save-unverified", "save-xz", "show", "show-json", "verify-xz", "verify-against", "restore-unverified", "restore-new",
+        "rescue-over", "rescue-resume", "rescue-loop")
 
 # ---- running ----
+
+
+def cpu_seconds(pid):
+    """what a busy machine has left to it"""
+    with open("/proc/%d/stat" % pid) as f:
+        words = f.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def run(job, preload, env):
@@ -513,17 +663,24 @@ def run(job, preload, env):
     env = {**os.environ, **env, "LD_PRELOAD": os.environ[preload]}
     argv = [SALVOR, *job.argv(), *(["--threads", "1"] if job.argv()[0] in ("save", "verify", "restore", "clone") else [])]
     proc = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    try:
-        out, err = proc.communicate(timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        proc.kill()
-        proc.communicate()
-        return None, "", ""
-    return proc.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+    used = -1
+    while True:
+        try:
+            out, err = proc.communicate(timeout=LIMIT)
+            return proc.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            before, used = used, cpu_seconds(proc.pid)
+            if used == before or used > LIMIT:
+                proc.kill()
+                proc.communicate()
+                return None, "", ""
 
 
 def sentences(err):
-    return [line for line in err.splitlines() if not line.startswith(("salvor: warning: ", "salvor: continuing at "))]
+    """but for what is said on the way: a rescue also tells which files it misses"""
+    return [line for line in err.splitlines()
+            if not line.startswith(("salvor: warning: ", "salvor: continuing at ", "salvor: unreadable: "))
+            and not re.match(r"salvor: \d+ files? w(as|ere) hit, ", line)]
 
 
 def complaints(job, code, out, err, fitting):
@@ -544,21 +701,22 @@ def complaints(job, code, out, err, fitting):
 
 
 class Strike:
-    """one thing that is made to fail"""
+    """one call that is made to fail: the n-th from a place"""
 
-    def __init__(self, name, role, op, n, way):
-        self.name, self.role, self.op, self.n, self.way = name, role, op, n, way
+    def __init__(self, name, role, op, place, n, way):
+        self.name, self.role, self.op, self.place, self.n, self.way = name, role, op, place, n, way
 
     def __str__(self):
-        return "%s: %s %s %d %s" % (self.name, self.role, self.op, self.n, self.way)
+        return "%s: %s %s %s %d %s" % (self.name, self.role, self.op, self.place, self.n, self.way)
 
-    def rule(self, job):
-        part = job.roles().get(self.role, "!" + job.world.root)
+    def env(self, job):
         word = self.way.rstrip("+")
         what = word if len(word) == 1 else str(getattr(errno, word))
-        return "%s:%s:0:0:%s:%d:%d" % (part, self.op, what, self.n, 0 if self.way[-1] == "+" else 1)
+        count = 0 if self.way[-1] == "+" else 1
+        path = job.all_roles()[self.role]
+        return {"FAULTIO": "%s:%s:0:0:%s:%d:%d:%s" % (path, self.op, what, self.n, count, self.place)}
 
-    def fitting(self, job):
+    def fitting(self, job, err):
         word = self.way.rstrip("+")
         codes = {0} | job.codes.get(self.role, {1})
         # the reader of tables is a child; when it fails the table is not trusted
@@ -567,117 +725,198 @@ class Strike:
         # metadata that cannot be read makes another map, and a save is not continued with another map
         if self.role == "source" and isinstance(job, SaveResume):
             codes |= {6}
-        if isinstance(job, Save) and self.role == "store" and word in FULL:
-            codes = {0, 7}
+        if isinstance(job, (Save, Rescue)) and self.role == "store" and word in FULL:
+            # opening something that is there needs no room: nothing that a kernel would say
+            codes = {0, 7, 8} if self.op == "o" else {0, 7}
         # a place that cannot be read, or that ends early, is damage, and that is for verify to find
-        if self.role == "store" and self.op in "rS" and word in ("EIO", "Z"):
+        if self.role == "store" and self.op in "rS" and word in ("EIO", "Z") and not isinstance(job, Rescue):
             codes |= {4}
-        if self.role == "store" and self.op in "oS" and word == "EIO":
+        if self.role == "store" and self.op in "oS" and word == "EIO" and not isinstance(job, Rescue):
             codes |= {4}
-        if self.role == "target" and self.op in "Si" and isinstance(job, RestoreLoop):
-            codes |= {6}  # not known to be a device any more
-        if self.op == "l" and word == "EAGAIN" and self.role == "store":
+        # a target that cannot be recognised is refused before anything is written to it
+        if self.role == "target" and self.op in "rSio" and isinstance(job, (RestorePart, RestoreLoop, Clone)):
+            codes |= {5, 6}
+        # a map that ends early is none
+        if self.role == "store" and self.op in "rS" and word == "Z" and isinstance(job, RescueResume):
+            codes |= {6}
+        if self.role == "source" and self.op == "r" and isinstance(job, Rescue):
+            codes |= {3}
+        if self.op == "l" and word == "EAGAIN" and self.role in ("store", "target"):
             codes = {0, 11}
         return codes
 
 
 def pick(n, most):
-    """at most `most` of n: the first, the last, and evenly between"""
+    """at most `most` of n: the first, the last, the second, and evenly between"""
     if n <= most:
         return list(range(n))
-    if most == 1:
-        return [n // 2]
-    return sorted({round(i * (n - 1) / (most - 1)) for i in range(most)})
+    if most < 3:
+        return [0, n - 1][:most]
+    return sorted({0, *(1 + round(i * (n - 2) / (most - 2)) for i in range(most - 1))})
 
 
-def count_calls(job):
-    """(role, op) -> how many, of an undisturbed run"""
-    log = os.path.join(job.home, "log")
+def undisturbed(job, preload, log, env):
+    """the lines of the log of a run without faults"""
     if os.path.exists(log):
         os.unlink(log)
     job.prepare()
-    code, out, err = run(job, "FAULTIO_SO", {"FAULTIO_LOG": log})
+    code, out, err = run(job, preload, env)
     wrong = complaints(job, code, out, err, {0})
     if wrong:
         sys.exit("FAILED undisturbed: %s: %s\n%s" % (job.argv(), wrong, err))
-    counts = collections.Counter()
-    for line in open(log, errors="replace"):
-        op, _, _, path = line.rstrip("\n").split(" ", 3)
-        role = next((r for r, part in job.roles().items() if part in path), None)
-        if role is None:
-            role = "system" if job.world.root not in path and not job.on_device else None
+    with open(log, errors="replace") as f:
+        return f.read().splitlines()
+
+
+def role_of(job, path):
+    for role, part in job.roles().items():
+        if part in path:
+            return role
+    return None if job.world.root in path else "system"
+
+
+def calls_of(job):
+    """(role, op, place) of each call of an undisturbed run"""
+    log = os.path.join(job.home, "log")
+    calls = []
+    for line in undisturbed(job, "FAULTIO_SO", log, {"FAULTIO_LOG": log, "FAULTIO_PLACES": "1"}):
+        op, _, _, path = line.split(" ", 3)
+        role = role_of(job, path)
         if role:
-            counts[role, op] += 1
-    return counts
+            calls.append((role, *op.split(":")))
+    return calls
 
 
-def strikes_of(name, job, full):
-    most, ways = (40, 99) if full else (1, 1)
-    for (role, op), n in sorted(count_calls(job).items()):
+def strikes_of(name, job, full, known):
+    """`known`: places that a job before has dealt with, which get a sample"""
+    calls = calls_of(job)
+    if not full:
+        yield from sample(name, calls)
+        return
+    most = int(os.environ.get("SWEEP_CALLS", 4))
+    for k, (call, n) in enumerate(sorted(collections.Counter(calls).items())):
+        ways = WAYS[call[1]]
+        if call in known:
+            yield Strike(name, *call, k % n, ways[k % len(ways)])
+            continue
+        known.add(call)
         for i in pick(n, most):
-            for way in WAYS[op][:ways] if full or op not in "rw" else WAYS[op][1:3]:
-                yield Strike(name, role, op, i, way)
+            for way in ways:
+                yield Strike(name, *call, i, way)
 
 
-def try_strike(job, strike):
-    job.strike = strike
-    job.prepare()
-    code, out, err = run(job, "FAULTIO_SO", {"FAULTIO": strike.rule(job)})
-    return code, err, complaints(job, code, out, err, strike.fitting(job))
+def sample(name, calls):
+    """of each kind of call one, in the middle, in one way, or two where it moves data"""
+    for kind in sorted({call[:2] for call in calls}):
+        if kind[0] == "system" and name.endswith("-loop"):
+            continue  # /sys and /proc are for the full sweep
+        these = [call for call in calls if call[:2] == kind]
+        middle = these[len(these) // 2]
+        for way in WAYS[kind[1]][1:3] if kind[1] in "rw" else WAYS[kind[1]][:1]:
+            yield Strike(name, *middle, these[: len(these) // 2].count(middle), way)
 
 
 # ---- allocations ----
 
 
 class Shortage:
+    """one allocation that fails: the n-th from a place"""
+
     role = op = way = "-"
 
-    def __init__(self, name, n, lasting):
-        self.name, self.n, self.lasting = name, n, lasting
+    def __init__(self, name, place, n, lasting):
+        self.name, self.place, self.n, self.lasting = name, place, n, lasting
 
     def __str__(self):
-        return "%s: allocation %d%s" % (self.name, self.n, "+" if self.lasting else "")
+        return "%s: allocation %s %d%s" % (self.name, self.place, self.n, "+" if self.lasting else "")
+
+    def env(self, job):
+        return {"FAULTALLOC": "%d:%d:%s" % (self.n + 1, 0 if self.lasting else 1, self.place)}
+
+    def fitting(self, job, err):
+        # without memory the reader of tables, a child, gives up: the map is another one then
+        distrusted = "is not trusted" in err and isinstance(job, (SaveResume, RestorePart))
+        return {0, 1, 6} if distrusted else {0, 1}
 
 
-def shortages_of(name, job, full):
+def shortages_of(name, job, full, known):
     log = os.path.join(job.home, "alloc-log")
-    if os.path.exists(log):
-        os.unlink(log)
-    job.prepare()
-    code, out, err = run(job, "FAULTALLOC_SO", {"FAULTALLOC_LOG": log})
-    wrong = complaints(job, code, out, err, {0})
-    if wrong:
-        sys.exit("FAILED undisturbed: %s: %s\n%s" % (job.argv(), wrong, err))
-    total = max(map(int, open(log)))
-    for i in pick(total, 1500 if full else 8):
-        for lasting in (False, True) if full else (i % 2 == 0,):
-            yield Shortage(name, i + 1, lasting)
-
-
-def try_shortage(job, s):
-    job.strike = s
-    job.prepare()
-    code, out, err = run(job, "FAULTALLOC_SO", {"FAULTALLOC": "%d:%d" % (s.n, 0 if s.lasting else 1)})
-    # without memory the reader of tables, a child, gives up: the map is another one then
-    distrusted = "is not trusted" in err and isinstance(job, (SaveResume, RestorePart))
-    return code, err, complaints(job, code, out, err, {0, 1, 6} if distrusted else {0, 1})
+    places = undisturbed(job, "FAULTALLOC_SO", log, {"FAULTALLOC_LOG": log})
+    if not full:
+        for k, i in enumerate(pick(len(places), 8)):
+            yield Shortage(name, places[i], places[:i].count(places[i]), k % 2 == 0)
+        return
+    most = int(os.environ.get("SWEEP_ALLOCATIONS", 2))
+    for k, (place, n) in enumerate(sorted(collections.Counter(places).items())):
+        if place in known:
+            yield Shortage(name, place, k % n, k % 2 == 0)
+            continue
+        known.add(place)
+        for i in pick(n, most):
+            for lasting in (False, True):
+                yield Shortage(name, place, i, lasting)
 
 
 # ---- all of it ----
 
 
+PRELOAD = {"calls": "FAULTIO_SO", "allocs": "FAULTALLOC_SO"}
+
+
+def attempt(what, job, strike):
+    """(exit code, stderr, complaints, was anything struck at all)"""
+    job.strike = strike
+    job.prepare()
+    struck = os.path.join(job.home, "struck")
+    if os.path.exists(struck):
+        os.unlink(struck)
+    code, out, err = run(job, PRELOAD[what], {**strike.env(job), "FAULT_STRUCK": struck})
+    return code, err, complaints(job, code, out, err, strike.fitting(job, err)), os.path.exists(struck)
+
+
+CHUNK = 20  # strikes that a worker takes at once
+
+
+def take_number(numbers):
+    """each worker has files and devices of its own"""
+    global number
+    number = numbers.get()
+
+
 def worker(args):
-    world, number, todo, attempt = args
-    jobs = {}
+    world, name, todo, what = args
+    job = JOBS[name](world, world.path("home%d" % number, name))
     results = []
-    for what in todo:
-        home = world.path("home%d" % number, what.name)
-        job = jobs.setdefault(what.name, JOBS[what.name](world, home))
+    for strike in todo:
         try:
-            results.append((what, *attempt(job, what)))
+            results.append((strike, *attempt(what, job, strike)))
         except Exception as e:  # the judge itself must not end the sweep
-            results.append((what, None, "", ["the judge stumbles: %r" % e]))
+            results.append((strike, None, "", ["the judge stumbles: %r" % e], True))
     return results
+
+
+def report(results, seen):
+    """`seen`: how often each complaint was heard; the first time it is told at once"""
+    for strike, code, err, found, struck in results:
+        for complaint in found:
+            seen[strike.role, strike.op, complaint] += 1
+            if seen[strike.role, strike.op, complaint] == 1:
+                print("WRONG %s: %s | %s" % (strike, complaint, err.strip()), flush=True)
+
+
+def tell(name, what, results, seen, began):
+    """one line about a job; how many were wrong"""
+    ends = collections.Counter(r[1] for r in results)
+    missed = [r[0] for r in results if not r[4]]
+    for strike in missed:
+        print("not reached: %s" % strike)
+    for (role, op, complaint), n in seen.items():
+        if n > 1:
+            print("%d x WRONG %s %s: %s" % (n, role, op, complaint))
+    print("%s: %d %s from %d places failed in turn in %d s, %d not reached; ends: %s" % (
+        name, len(results), what, len({(s.role, s.op, s.place) for s, *_ in results}), time.monotonic() - began,
+        len(missed), ", ".join("%s x %d" % (c, n) for c, n in sorted(ends.items(), key=str))), flush=True)
+    return sum(bool(r[3]) for r in results)
 
 
 def main():
@@ -685,28 +924,28 @@ def main():
     world = World(root)
     before = os.stat(world.source)
     full = depth == "full"
-    plan, attempt = (strikes_of, try_strike) if what == "calls" else (shortages_of, try_shortage)
-    todo = []
+    plan = strikes_of if what == "calls" else shortages_of
+    wrong = total = 0
+    known = set()
     possible = [j for j in JOBS if not j.endswith("-loop") or os.path.exists(world.path("loop-source-0"))]
-    for name in sys.argv[4:] or [j for j in possible if full or j not in LONG]:
-        todo += plan(name, JOBS[name](world, world.path("home0", name)), full)
     workers = os.cpu_count() or 1
-    shares = [(world, k, todo[k::workers], attempt) for k in range(workers)]
-    ends, wrong, seen = collections.Counter(), 0, collections.defaultdict(list)
-    with concurrent.futures.ProcessPoolExecutor(workers) as pool:
-        for results in pool.map(worker, shares):
-            for strike, code, err, found in results:
-                ends[code] += 1
-                for complaint in found:
-                    seen[strike.name, getattr(strike, "role", ""), getattr(strike, "op", ""), complaint].append((strike, err))
-                wrong += bool(found)
-    for (_, _, _, complaint), cases in sorted(seen.items(), key=lambda c: str(c[0])):
-        print("WRONG %s (and %d more): %s | %s" % (cases[0][0], len(cases) - 1, complaint, cases[0][1].strip()))
+    numbers = multiprocessing.Queue()
+    for k in range(workers):
+        numbers.put(k)
+    with concurrent.futures.ProcessPoolExecutor(workers, initializer=take_number, initargs=(numbers,)) as pool:
+        for name in sys.argv[4:] or [j for j in possible if full or j not in LONG]:
+            began = time.monotonic()
+            todo = list(plan(name, JOBS[name](world, world.path("home0", name)), full, known))
+            results, seen = [], collections.Counter()
+            for some in pool.map(worker, [(world, name, todo[k : k + CHUNK], what) for k in range(0, len(todo), CHUNK)]):
+                report(some, seen)
+                results += some
+            wrong += tell(name, what, results, seen, began)
+            total += len(results)
     after = os.stat(world.source)
     if (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
         sys.exit("FAILED: the source was written to")
-    print("%d %s failed in turn; ends: %s" % (len(todo), "calls" if what == "calls" else "allocations",
-          ", ".join("%s x %d" % (c, n) for c, n in sorted(ends.items(), key=str))))
+    print("%d %s failed in turn, %d ended wrong" % (total, what, wrong))
     sys.exit(wrong > 0)
 
 

@@ -2,12 +2,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * FAULTALLOC        N[:COUNT]: allocations N to N + COUNT - 1 fail (from 1 on, in main(); COUNT 0 =
- * all from there, default 1). Counted are malloc, calloc, realloc, reallocarray, aligned_alloc and
- * posix_memalign of the program and its libraries, whatever strdup and others call included; a
- * child goes on counting on its own. FAULTALLOC_LOG    a file that gets the number of allocations
- * when the program ends.
+ * FAULTALLOC        N[:COUNT[:PLACE]]: allocations N to N + COUNT - 1 fail (from 1 on, in main();
+ * COUNT 0 = all from there, default 1). Counted are malloc, calloc, realloc, reallocarray,
+ * aligned_alloc and posix_memalign of the program and its libraries, whatever strdup and others
+ * call included; a child goes on counting on its own. With a PLACE (of the log) only those from
+ * there are counted; once they fail for good, so do all others. FAULTALLOC_LOG    a file that gets
+ * a line with the place of each allocation. FAULT_STRUCK see place.h
  */
+#include "place.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +34,11 @@ static void *(*real_aligned_alloc)(size_t, size_t);
 static void (*real_free)(void *);
 static bool ready, starting, in_main;
 static atomic_uint_fast64_t seen;
-static uint64_t first, count;
+static atomic_bool struck;
+static uint64_t first, count, only_place;
+static const char *log_name;
+/* what the unwinder allocates is none of the program's */
+static _Thread_local bool inside __attribute__((tls_model("initial-exec")));
 
 static bool is_early(const void *p)
 {
@@ -45,13 +52,48 @@ static void *early_alloc(size_t len)
 	return early_used <= sizeof(early) ? p : NULL;
 }
 
-static bool fail_now(void)
+/* The first twelve bits are the caller's, so that most places need no unwinding to be told apart.
+ */
+static uint64_t place_of(const void *caller)
 {
-	if (!in_main)
+	inside = true;
+	uint64_t place = (uint64_t)((uintptr_t)caller & 0xfff) << 52 | place_here() >> 12;
+	inside = false;
+	return place;
+}
+
+static void log_place(uint64_t place)
+{
+	char line[20];
+	int n = snprintf(line, sizeof(line), "%llx\n", (unsigned long long)place);
+	long fd = syscall(SYS_openat, AT_FDCWD, log_name, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	if (fd < 0 || syscall(SYS_write, fd, line, (size_t)n) != n)
+		abort();
+	syscall(SYS_close, fd);
+}
+
+static bool is_struck(uint64_t place)
+{
+	if (count == UINT64_MAX && atomic_load(&struck))
+		return true;
+	if (only_place && place != only_place)
 		return false;
 	uint64_t n = atomic_fetch_add(&seen, 1) + 1;
-	if (!first || n < first || n - first >= count)
+	return n >= first && n - first < count;
+}
+
+static bool fail_now(const void *caller)
+{
+	if (!in_main || inside)
 		return false;
+	bool may_be = only_place && only_place >> 52 == ((uintptr_t)caller & 0xfff);
+	uint64_t place = log_name || may_be ? place_of(caller) : 0;
+	if (log_name)
+		log_place(place);
+	if (!first || !is_struck(place))
+		return false;
+	if (!atomic_exchange(&struck, true))
+		note_struck();
 	errno = ENOMEM;
 	return true;
 }
@@ -71,12 +113,18 @@ static void start(void)
 		char *end;
 		first = strtoull(spec, &end, 10);
 		if (*end == ':')
-			count = strtoull(end + 1, NULL, 10);
+			count = strtoull(end + 1, &end, 10);
+		if (*end == ':')
+			only_place = strtoull(end + 1, NULL, 16);
 		if (!count)
 			count = UINT64_MAX;
 	}
 	unsetenv("LD_PRELOAD"); /* what the program starts is none of our business */
+	log_name = getenv("FAULTALLOC_LOG");
 	ready = true;
+	inside = true;
+	place_prepare();
+	inside = false;
 }
 
 /* What libraries allocate before main() is not counted. */
@@ -90,18 +138,7 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
 	return real(main, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
-__attribute__((destructor)) static void tell(void)
-{
-	char text[32];
-	const char *name = getenv("FAULTALLOC_LOG");
-	int fd = name ? open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
-	if (fd < 0)
-		return;
-	int len = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)seen);
-	if (write(fd, text, (size_t)len) != len)
-		abort();
-	close(fd);
-}
+#define CALLER __builtin_return_address(0)
 
 static bool early_now(void)
 {
@@ -114,20 +151,20 @@ void *malloc(size_t len)
 {
 	if (early_now())
 		return early_alloc(len);
-	return fail_now() ? NULL : real_malloc(len);
+	return fail_now(CALLER) ? NULL : real_malloc(len);
 }
 
 void *calloc(size_t n, size_t len)
 {
 	if (early_now())
 		return early_alloc(n * len);
-	return fail_now() ? NULL : real_calloc(n, len);
+	return fail_now(CALLER) ? NULL : real_calloc(n, len);
 }
 
 void *realloc(void *p, size_t len)
 {
 	if (!early_now() && !is_early(p))
-		return fail_now() ? NULL : real_realloc(p, len);
+		return fail_now(CALLER) ? NULL : real_realloc(p, len);
 	void *q = malloc(len);
 	size_t most = p ? (size_t)(early + sizeof(early) - (char *)p) : 0;
 	if (q && p)
@@ -148,7 +185,7 @@ void *aligned_alloc(size_t align, size_t len)
 {
 	if (early_now())
 		return NULL;
-	return fail_now() ? NULL : real_aligned_alloc(align, len);
+	return fail_now(CALLER) ? NULL : real_aligned_alloc(align, len);
 }
 
 int posix_memalign(void **p, size_t align, size_t len)

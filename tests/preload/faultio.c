@@ -3,21 +3,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * FAULTIO      rules, separated by blanks: PATH:OP:START:END:WHAT[:SKIP[:COUNT]]
- *              PATH is a part of the file's path, "!PART" a part it does not have; OP is one of the
- *              letters below; [START, END) in bytes, END 0 = no limit; WHAT is an errno number,
+ * FAULTIO      rules, separated by blanks: PATH:OP:START:END:WHAT[:SKIP[:COUNT[:PLACE]]]
+ *              PATH is a part of the file's path, "!PART!PART" parts it does not have; OP is one of
+ *              the letters below; [START, END) in bytes, END 0 = no limit; WHAT is an errno number,
  *              K (SIGKILL), I (SIGINT, then go on), F (flip one bit of what passes), H (half of a
  *              transfer is done), L (a file may have START bytes: a pwrite goes that far, and
- *              then there is EFBIG) or Z (nothing is transferred and 0 returned; a size asked for
- *              is 0); SKIP matching operations pass first; COUNT fail, 0 = all.
+ *              then there is EFBIG), Z (nothing is transferred and 0 returned; a size asked for
+ *              is 0) or W (it waits until the file FAULTIO_GATE is there, and goes on); SKIP
+ *              matching operations pass first; COUNT fail, 0 = all. With a PLACE (of the log) only
+ *              operations from there are counted; once they fail for good, so do those from
+ *              anywhere else.
  * FAULTIO_LOG  a file that gets a line "OP OFFSET LENGTH PATH" for each operation on a file whose
- *              path holds FAULTIO_LOG_PATH.
+ *              path holds FAULTIO_LOG_PATH. With FAULTIO_PLACES=1 it begins "OP:PLACE".
+ * FAULT_STRUCK see place.h
  *
  * r read   w write   s sync   b sync_file_range   c close   t truncate, allocate   i ioctl   l
  * flock o open   D read a directory   S stat   f statfs   n rename   u unlink   d mkdir g random
- * numbers   p thread   k fork   m memfd   q pipe (these have no path, but a word)
+ * numbers   p thread   k fork   m memfd   q pipe (these have no path, but a word)   M mount, umount
  */
 #include "faultio.h"
+
+#include "place.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -27,14 +33,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_RULES 16
-#define OPS	  "rwsbctiloDSfnudgpkmq"
+#define OPS	  "rwsbctiloDSfnudgpkmqM"
 
 static struct rule rules[MAX_RULES];
 static int n_rules;
-static const char *log_name, *log_path;
+static const char *log_name, *log_path, *gate;
+static bool log_places, places, struck;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -42,10 +50,10 @@ static void parse_rule(char *text)
 {
 	struct rule *r = &rules[n_rules];
 	char what[16] = "";
-	unsigned long long start = 0, end = 0, skip = 0, count = 0;
+	unsigned long long start = 0, end = 0, skip = 0, count = 0, place = 0;
 	if (n_rules == MAX_RULES ||
-	    sscanf(text, "%255[^:]:%c:%llu:%llu:%15[^:]:%llu:%llu", r->path, &r->op, &start, &end,
-		   what, &skip, &count) < 5 ||
+	    sscanf(text, "%511[^:]:%c:%llu:%llu:%15[^:]:%llu:%llu:%llx", r->path, &r->op, &start,
+		   &end, what, &skip, &count, &place) < 5 ||
 	    !strchr(OPS, r->op)) {
 		fprintf(stderr, "faultio: bad rule %s\n", text);
 		abort();
@@ -56,6 +64,8 @@ static void parse_rule(char *text)
 	r->end = end ? end : UINT64_MAX;
 	r->skip = skip;
 	r->count = count ? count : UINT64_MAX;
+	r->place = place;
+	places |= place;
 	n_rules++;
 }
 
@@ -68,7 +78,11 @@ static void init(void)
 	free(copy);
 	unsetenv("LD_PRELOAD"); /* what the program starts is none of our business */
 	log_path = getenv("FAULTIO_LOG_PATH");
+	log_places = getenv("FAULTIO_PLACES");
+	places |= log_places;
 	log_name = getenv("FAULTIO_LOG");
+	gate = getenv("FAULTIO_GATE");
+	place_prepare();
 }
 
 static bool wanted(void)
@@ -82,9 +96,22 @@ void *next_call(const char *name)
 	return dlsym(RTLD_NEXT, name);
 }
 
+static bool has_none_of(const char *path, const char *parts)
+{
+	char part[sizeof(rules[0].path)];
+	while (*parts == '!') {
+		size_t len = strcspn(parts + 1, "!");
+		snprintf(part, sizeof(part), "%.*s", (int)len, parts + 1);
+		if (strstr(path, part))
+			return false;
+		parts += 1 + len;
+	}
+	return true;
+}
+
 static bool is_of(const char *path, const char *part)
 {
-	return *part == '!' ? !strstr(path, part + 1) : strstr(path, part) != NULL;
+	return *part == '!' ? has_none_of(path, part) : strstr(path, part) != NULL;
 }
 
 static bool matches(const struct rule *r, const char *path, char op, uint64_t off, size_t len)
@@ -96,42 +123,74 @@ static bool matches(const struct rule *r, const char *path, char op, uint64_t of
 
 /* Opened for each line: a child may close all descriptors, and use their numbers again. System
  * calls, because those of the library are our own. */
-static void log_line(char op, uint64_t off, size_t len, const char *path)
+static void log_line(char op, uint64_t off, size_t len, const char *path, uint64_t from)
 {
-	char line[4200];
+	char line[4200], place[20] = "";
 	if (!log_name || (log_path && !strstr(path, log_path)))
 		return;
-	int n = snprintf(line, sizeof(line), "%c %llu %zu %s\n", op, (unsigned long long)off, len,
-			 path);
+	if (log_places)
+		snprintf(place, sizeof(place), ":%llx", (unsigned long long)from);
+	int n = snprintf(line, sizeof(line), "%c%s %llu %zu %s\n", op, place,
+			 (unsigned long long)off, len, path);
 	long fd = syscall(SYS_openat, AT_FDCWD, log_name, O_WRONLY | O_CREAT | O_APPEND, 0666);
 	if (fd < 0 || syscall(SYS_write, fd, line, (size_t)n) != n)
 		abort();
 	syscall(SYS_close, fd);
 }
 
-/* Every decision under one lock, so that counts are exact. */
-static const struct rule *strike(const char *path, char op, uint64_t off, size_t len)
+static void wait_for_gate(void)
 {
-	const struct rule *hit = NULL;
-	pthread_mutex_lock(&lock);
-	log_line(op, off, len, path);
-	for (int i = 0; i < n_rules && !hit; i++) {
+	const struct timespec pause = {.tv_nsec = 10000000};
+	int e = errno; /* readdir() tells its end by it */
+	while (gate && syscall(SYS_faccessat, AT_FDCWD, gate, F_OK))
+		nanosleep(&pause, NULL);
+	errno = e;
+}
+
+/* The rule that strikes, of those that change the call, else NULL; the others (I, W) are noted. */
+static const struct rule *choose(const char *path, char op, uint64_t off, size_t len,
+				 uint64_t place, bool *interrupt, bool *wait)
+{
+	for (int i = 0; i < n_rules; i++) {
 		struct rule *r = &rules[i];
-		if (!matches(r, path, op, off, len))
+		if (!matches(r, path, op, off, len) || (r->place && r->place != place))
 			continue;
 		if (r->skip) {
 			r->skip--;
-		} else if (r->count) {
-			r->count--;
-			hit = r;
+			continue;
 		}
+		if (!r->count)
+			continue;
+		r->count--;
+		r->place = 0;
+		if (r->what != 'I' && r->what != 'W')
+			return r;
+		*interrupt = *interrupt || r->what == 'I';
+		*wait = *wait || r->what == 'W';
 	}
+	return NULL;
+}
+
+/* Every decision under one lock, so that counts are exact. */
+static const struct rule *strike(const char *path, char op, uint64_t off, size_t len)
+{
+	bool interrupt = false, wait = false;
+	uint64_t place = places ? place_here() : 0;
+	pthread_mutex_lock(&lock);
+	log_line(op, off, len, path, place);
+	const struct rule *hit = choose(path, op, off, len, place, &interrupt, &wait);
+	bool first = hit && !struck;
+	struck |= first;
 	pthread_mutex_unlock(&lock);
+	if (first)
+		note_struck();
 	if (hit && hit->what == 'K')
 		kill(getpid(), SIGKILL);
-	if (hit && hit->what == 'I')
+	if (interrupt)
 		kill(getpid(), SIGINT);
-	return hit && hit->what == 'I' ? NULL : hit;
+	if (wait)
+		wait_for_gate();
+	return hit;
 }
 
 static void path_of(int fd, char *path, size_t cap)

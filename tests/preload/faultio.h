@@ -10,10 +10,11 @@
 
 /* One thing that shall go wrong: a kind of operation on a file, at a place, the n-th time. */
 struct rule {
-	char path[256];
+	char path[512];
 	char op, what;
 	int err;
 	uint64_t start, end, skip, count;
+	uint64_t place; /* 0 = any */
 };
 
 /* The rule that strikes an operation on an open file, on a name in a directory, or on something

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -135,6 +136,35 @@ int fstatvfs(int fd, struct statvfs *st)
 	return fails(strike_fd(fd, 'f', 0, 0)) ? -1 : real(fd, st);
 }
 
+int statvfs(const char *name, struct statvfs *st)
+{
+	int (*real)(const char *, struct statvfs *) = next_call("statvfs");
+	return fails(strike_name(AT_FDCWD, name, 'f')) ? -1 : real(name, st);
+}
+
+/* ---- mounts, by where they are ---- */
+
+int mount(const char *source, const char *target, const char *type, unsigned long flags,
+	  const void *data)
+{
+	int (*real)(const char *, const char *, const char *, unsigned long, const void *) =
+		next_call("mount");
+	return fails(strike_name(AT_FDCWD, target, 'M')) ? -1
+							 : real(source, target, type, flags, data);
+}
+
+int umount(const char *target)
+{
+	int (*real)(const char *) = next_call("umount");
+	return fails(strike_name(AT_FDCWD, target, 'M')) ? -1 : real(target);
+}
+
+int umount2(const char *target, int flags)
+{
+	int (*real)(const char *, int) = next_call("umount2");
+	return fails(strike_name(AT_FDCWD, target, 'M')) ? -1 : real(target, flags);
+}
+
 /* ---- names changed ---- */
 
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned int flags)
@@ -190,3 +220,4 @@ ALSO(lstat, "lstat64");
 ALSO(fstatat, "fstatat64");
 ALSO(fstatfs, "fstatfs64");
 ALSO(fstatvfs, "fstatvfs64");
+ALSO(statvfs, "statvfs64");

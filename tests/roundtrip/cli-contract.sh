@@ -68,7 +68,7 @@ document() {
 note 'wrong usage: 2'
 expect_rc 2 salvor
 one_sentence
-for verb in ls extract mount run report; do
+for verb in ls extract mount run; do
 	fails 2 "this version cannot $verb yet" "$verb" a b
 done
 fails 2 'frobnicate' frobnicate
@@ -103,6 +103,15 @@ json_lines 2
 expect_rc 2 salvor help frobnicate
 one_sentence
 absent 'refused' "$WORK/x" "$WORK/x.part"
+
+note 'a source without a byte: 9'
+: >"$WORK/no-bytes"
+fails 9 'holds nothing' save "$WORK/no-bytes" "$WORK/x"
+fails 9 'holds nothing' map "$WORK/no-bytes"
+fails 9 'holds nothing' verify "$img" --against "$WORK/no-bytes"
+fails 9 'holds nothing' clone "$WORK/no-bytes" "$WORK/x"
+fails 9 'holds nothing' rescue "$WORK/no-bytes" "$WORK/x" "$WORK/x.map"
+absent 'nothing' "$WORK/x" "$WORK/x.part" "$WORK/x.map"
 
 note 'no such disk, image or store: 5'
 for source in "$WORK/nothing" /dev/nothing serial=NO-SUCH-SERIAL wwn=NO-SUCH-WWN; do

@@ -12,93 +12,12 @@ set -eu -o pipefail
 only=${1:-}
 short=('fast commits' 'bigalloc' 'ext4, 1 KiB' 'log of version 2' 'resized')
 . "$(dirname "$0")/../lib/functions.sh"
-requires jq blockdev mke2fs e2fsck dumpe2fs python3
-requires_loop
+. "$TOP/tests/lib/dirty.sh"
+requires mke2fs e2fsck dumpe2fs
 grep -qw ext4 /proc/filesystems || skip 'this kernel has no ext4'
-
-# a process elsewhere that copies the mount table would keep our filesystems alive after umount
-if [ -z "${OWN_MOUNTS:-}" ]; then
-	OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
-fi
-
-# runs last, when nothing is attached any more
-drop_ram() {
-	[ -n "$RAM" ] || return 0
-	! mountpoint -q "$RAM" || umount "$RAM"
-	rm -rf -- "${WORK:?}"
-}
-RAM=
-cleanup_fn drop_ram
-work_dir dirty-ext4
-
-size=$((48 * MIB))
-mnt=$WORK/mnt RAM=$WORK/ram
-mkdir "$mnt" "$RAM"
-# hundreds of fsyncs: not on this machine's disk
-mount -t tmpfs -o size=300M tmpfs "$RAM"
-
-# what the table shows
-rows=()
-
-# IMAGE OPTIONS: mount through a loop device, whose path goes to $LOOP; false when the kernel refuses
-mount_image() {
-	attach_loop "$1" 512
-	blockdev --setrw "$LOOP" # the flag of an earlier user of this device may have stayed
-	mount -t ext4 -o "$2" "$LOOP" "$mnt" 2>/dev/null && return 0
-	detach_loop "$LOOP"
-	return 1
-}
-
-umount_image() {
-	umount "$mnt"
-	detach_loop "$LOOP"
-}
-
-# DIR FIRST LAST: files of random data, each fsync'ed, their sums appended to $WORK/sums
-write_synced() {
-	local i
-	mkdir -p "$mnt/$1"
-	for ((i = $2; i <= $3; i++)); do
-		head -c $((i * 997 % 60000 + 1)) /dev/urandom >"$WORK/random"
-		dd if="$WORK/random" of="$mnt/$1/$i" bs=64k conv=fsync status=none
-		(cd "$mnt" && sha256sum "$1/$i") >>"$WORK/sums"
-	done
-}
-
-# what a running machine does: new files in the place of old ones, appends, renames, folders
-work_on() {
-	local i
-	write_synced new 1 20
-	rm -rf "${mnt:?}/old"
-	sync -f "$mnt"
-	write_synced newer 21 60
-	for ((i = 1; i <= 8; i++)); do
-		head -c 9000 /dev/urandom | dd of="$mnt/log" bs=9000 oflag=append conv=notrunc,fsync status=none
-	done
-	(cd "$mnt" && sha256sum log) >>"$WORK/sums"
-	truncate -s 300k "$mnt/holes"
-	dd if=/dev/urandom of="$mnt/holes" bs=4k count=1 seek=50 conv=notrunc,fsync status=none
-	(cd "$mnt" && sha256sum holes) >>"$WORK/sums"
-	fallocate -l 200k "$mnt/reserved" 2>/dev/null || truncate -s 200k "$mnt/reserved" # ext3
-	dd if=/dev/urandom of="$mnt/reserved" bs=4k count=3 seek=20 conv=notrunc,fsync status=none
-	(cd "$mnt" && sha256sum reserved) >>"$WORK/sums"
-	head -c 2M /dev/urandom >"$mnt/not-synced" # may be lost, must not disturb
-}
-
-# SOURCE TARGET: copy the ranges of the map
-copy_used() {
-	poison "$2" "$size"
-	salvor map --extents "$1" >"$WORK/extents" || fail 'no map'
-	python3 - "$1" "$2" "$WORK/extents" <<-'END'
-		import sys
-		with open(sys.argv[1], "rb") as src, open(sys.argv[2], "r+b") as dst:
-		    for line in open(sys.argv[3]):
-		        start, length = map(int, line.split())
-		        src.seek(start)
-		        dst.seek(start)
-		        dst.write(src.read(length))
-	END
-}
+kind=ext4 size=$((48 * MIB))
+own_mounts "$@"
+dirty_begin dirty-ext4 300
 
 # IMAGE: bytes that the descriptors on their places say are used
 raw_used() {
@@ -106,60 +25,30 @@ raw_used() {
 		/^  [0-9]+ free (blocks|clusters),/ { n += $1 } END { print size - n * unit }'
 }
 
-# "intact N of M" of the fsync'ed files on an image, replayed by the kernel, and what e2fsck finds afterwards
-brought_back() {
+# IMAGE: what e2fsck finds
+fsck_rc() {
 	local rc=0
-	if ! files_of "$1" commit=600 "$WORK/ok.back" 2>/dev/null; then
-		echo 'does not mount'
-		return
-	fi
 	e2fsck -fn "$1" >/dev/null 2>&1 || rc=$?
-	echo "$(wc -l <"$WORK/ok.back") of $(wc -l <"$WORK/sums") files, e2fsck $rc"
-}
-
-# DIRTY OPTION: through partclone and onto 0xA5; its exit code and what came back
-through_partclone() {
-	local rc=0 out=$RAM/pc.img
-	rm -f "$out" "$RAM/part.img"
-	timeout 60 partclone.extfs -q -c -s "$1" -o "$out" -L "$WORK/pc.log" ${2:+"$2"} >/dev/null 2>&1 </dev/null || rc=$?
-	if [ "$rc" -ne 0 ]; then
-		echo "exit $rc ($(tr '\r' '\n' <"$WORK/pc.log" | grep -iE 'error|fail|bitmap' | tail -n 1 | cut -c 1-100))"
-		return
-	fi
-	poison "$RAM/part.img" "$size"
-	timeout 60 partclone.restore -q -C -s "$out" -O "$RAM/part.img" -L "$WORK/pc.log" >/dev/null 2>&1 </dev/null || rc=$?
-	rm -f "$out"
-	echo "exit 0, restore $rc: $(brought_back "$RAM/part.img")"
+	echo "$rc"
 }
 
 # NAME DIRTY: a row of the table
-add_row() {
-	local name=$1 dirty=$2 state used mine theirs
+compare_peers() {
+	local mine theirs
 	[ "$only" != short ] && command -v partclone.extfs >/dev/null || return 0
-	state=$(salvor map --json "$dirty" | jq -r '.partitions[0].state')
-	used=$(awk '{ n += $2 } END { print n }' "$WORK/extents")
-	# a real save and restore, not only the map
-	rm -rf -- "${RAM:?}/img"
-	rc=0
-	salvor save "$dirty" "$RAM/img" --preset fast >/dev/null 2>&1 || rc=$?
-	poison "$RAM/part.img" "$size"
-	[ "$rc" -ne 0 ] || salvor restore "$RAM/img" "$RAM/part.img" --confirm-erase "$size" >/dev/null 2>&1 || rc=$?
-	rm -rf -- "${RAM:?}/img"
-	[ "$rc" -eq 0 ] || fail "save and restore of a dirty volume end with $rc"
-	mine=$(brought_back "$RAM/part.img")
-	[[ $mine == "$(wc -l <"$WORK/sums") of "*' files, e2fsck 0' ]] || [[ $name == *'fast commits'* ]] ||
+	mine=$(through_salvor "$2" commit=600)
+	[[ $mine == "$(wc -l <"$WORK/sums") of "*' files, fsck 0' ]] || [[ $1 == *'fast commits'* ]] ||
 		fail "salvor brought back $mine"
-	theirs=$(through_partclone "$dirty" '')
-	[[ $theirs == 'exit 0'* ]] || theirs+="; -I: $(through_partclone "$dirty" -I)"
-	rows+=("$name | salvor: exit 0, $state, $((used / 1024)) of $((size / 1024)) KiB read, $mine | partclone: $theirs")
-	note "${rows[-1]}"
+	theirs=$(through_partclone partclone.extfs "$2" commit=600)
+	[[ $theirs == 'exit 0'* ]] || theirs+="; -I: $(through_partclone partclone.extfs "$2" commit=600 -I)"
+	add_row "$1" "$2" "$mine" "$theirs"
 	rm -f "$RAM/part.img"
 }
 
 # more than is used on its place already, and yet not the whole volume
 check_map() {
 	local used raw
-	used=$(awk '{ n += $2 } END { print n }' "$WORK/extents")
+	used=$(used_bytes)
 	raw=$(raw_used "$1" || true)
 	note "raw $raw, map $used of $size bytes"
 	[ "$used" -lt "$size" ] || fail "the volume was taken whole: $(salvor map --json "$RAM/dirty.img" | jq -r ".partitions[0].reason")"
@@ -171,13 +60,6 @@ replay() {
 	local rc=0
 	e2fsck -fy "$1" 2>"$WORK/fsck.err" | sed "s|$1|IMAGE|g" || rc=$?
 	[ "$rc" -le 1 ] || fail "e2fsck ends with $rc"
-}
-
-# IMAGE MOUNT-OPTIONS OUT: which of the fsync'ed files are there as they were written
-files_of() {
-	mount_image "$1" "$2" || fail "cannot mount $1"
-	(cd "$mnt" && sha256sum -c "$WORK/sums" 2>/dev/null) | grep ': OK$' >"$3" || true
-	umount_image
 }
 
 # WHO MKFS-OPTIONS MOUNT-OPTIONS FULL PART: a replay must bring the same files back on both. Those are
@@ -205,17 +87,6 @@ check_fast_commits() {
 	[ "$n" -gt 0 ] || fail 'no fast commits: the test is blunt'
 }
 
-# NAME: is this variant asked for?
-wanted() {
-	local one
-	if [ "$only" != short ]; then
-		[[ $1 == "$only"* ]]
-		return
-	fi
-	for one in "${short[@]}"; do [[ $1 != "$one"* ]] || return 0; done
-	return 1
-}
-
 # NAME DIRTY MKFS-OPTIONS: the ranges of the map replay to what the full copy does
 check_dirty() {
 	local name=$1 dirty=$2
@@ -227,7 +98,7 @@ check_dirty() {
 	diff "$WORK/fsck.full" "$WORK/fsck.part" || fail 'e2fsck says something else than of the full copy'
 	check_files e2fsck "$3" ro "$RAM/full.img" "$RAM/part.img"
 
-	add_row "$name" "$dirty"
+	compare_peers "$name" "$dirty"
 	copy_used "$dirty" "$RAM/part.img"
 	check_files kernel "$3" commit=600 "$dirty" "$RAM/part.img"
 }
@@ -317,4 +188,4 @@ written_log 'log of version 2, 1 KiB' '-t ext4 -b 1024 -O metadata_csum,^64bit -
 written_log 'resized while in use' '-t ext4 -b 1024 -J size=8' 'jo' 32M
 written_log 'resized while in use, 4 KiB' '-t ext4 -b 4096 -J size=8' 'jo' 32M
 
-[ ${#rows[@]} -eq 0 ] || printf '%s\n' '' "${rows[@]}"
+show_rows

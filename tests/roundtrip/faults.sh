@@ -10,6 +10,12 @@ requires mke2fs mkfs.fat sfdisk python3 zstd
 
 depth=${1:-short} what=${2:-all}
 work_dir faults
+# in memory, where it can be: each run syncs, and none is about a power cut
+mkdir "$WORK/ram"
+if mount -t tmpfs -o size=1g tmpfs "$WORK/ram" 2>/dev/null; then
+	WORK=$WORK/ram
+	cleanup_fn umount -l "$WORK"
+fi
 disk=$WORK/source
 
 # 8 MiB: ext4, FAT and a gap; small, so that thousands of runs end soon
@@ -35,6 +41,10 @@ with_log "$WORK/log" "$disk" "$SALVOR" save "$disk" "$WORK/whole" --preset fast 
 reads=$(grep -c '^r' "$WORK/log")
 expect_rc 9 with_faults "$disk:r:0:0:5:$((reads - 3))" "$SALVOR" save "$disk" "$WORK/half" --preset fast --no-verify --threads 1
 mv "$WORK/half.part" "$WORK/started"
+
+# a rescue whose source went away half way
+mkdir -p "$WORK/rescued/books"
+expect_rc 9 with_faults "$disk:r:0:0:19:60:0" "$SALVOR" rescue "$disk" "$WORK/rescued/copy" "$WORK/rescued/books/map" --wait 0
 
 # devices for each of the workers of the sweep
 if have_loop; then

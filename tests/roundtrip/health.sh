@@ -38,7 +38,7 @@ expect_rc 0 salvor health
 [ ! -s "$WORK/err" ] || fail "stderr: $(cat "$WORK/err")"
 printed 'WDC WD10EZEX, serial WCC6Y5U91K7P'
 printed 'FAILING'
-printed '42 sectors could not be read and wait to be replaced: clone it before anything else'
+printed '42 sectors could not be read and wait to be replaced: rescue it before anything else'
 printed '17 sectors went bad and were replaced by spare ones'
 printed '41 degrees Celsius'
 grep -q '^  Power on, hours  *46310$' "$WORK/out" || fail 'no hours'

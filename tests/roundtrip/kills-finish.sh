@@ -80,6 +80,27 @@ if [ "$every" -eq 1 ]; then
 	places --preset fast --volume-size 300000 --no-verify
 	places --codec xz --level 0
 fi
+note 'a store whose writes move nothing, and say so by no error'
+for file in disk.idx disk.img.zst manifest.json; do
+	rm -rf -- "${image:?}" "$image.part"
+	expect_rc 8 with_faults "$file:w:0:0:Z" "$SALVOR" save "$disk" "$image" --preset fast
+	[ ! -e "$image" ] || fail "an image, although nothing of $file is written"
+done
+
+# what was written is read again for its digest
+note 'a store that takes the end of the index away while its digest is made'
+save=("$SALVOR" save "$disk" "$image" --preset fast --threads 1)
+rm -rf -- "$WORK/log" "${image:?}" "$image.part"
+expect_rc 0 with_log "$WORK/log" "$store" "${save[@]}"
+reads=$(grep -c '^r .*/disk.idx$' "$WORK/log")
+for ((n = reads > 40 ? reads - 40 : 0; n < reads; n++)); do
+	rm -rf -- "${image:?}" "$image.part"
+	rc=0
+	with_faults "disk.idx:r:0:0:Z:$n" "${save[@]}" >"$WORK/out" 2>"$WORK/err" || rc=$?
+	[ ! -e "$image" ] || (cd "$image" && sha256sum --quiet -c SHA256SUMS) || fail "sha256sum -c, and the save said $rc"
+	[ "$rc" -ne 0 ] || [ -e "$image" ] || fail 'no image, but 0'
+done
+
 [ "$after" -gt 0 ] || fail 'no kill came after the image was whole: the last places were not met'
 [ "$stops" -gt 0 ] || fail 'nothing was ever stopped'
 echo "$count kills and $stops stops, $after of them when the image was whole already"

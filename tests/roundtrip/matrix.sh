@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# matrix.sh - one cell of the matrix: a table, a sector size, a filesystem; empty, full and fragmented
+# matrix.sh - one cell of the matrix: a table, a sector size, a filesystem; empty, full, fragmented, and aged
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# usage: matrix.sh gpt|msdos|none 512|4096 ext2|ext3|ext4|ntfs|fat12|fat16|fat32|swap
+# usage: matrix.sh gpt|msdos|none 512|4096 ext2|ext3|ext4|ntfs|fat12|fat16|fat32|xfs|exfat|f2fs|swap|btrfs
 # Save and verify the disk, restore it with --free keep to a file and to a loop device, and clone it to a file, that
 # were full of 0xA5; the used bytes, the checkers, the trees, the table and the source are compared.
 set -eu -o pipefail
@@ -10,7 +10,16 @@ set -eu -o pipefail
 
 table=$1 sector=$2 kind=$3
 requires jq python3 sfdisk dumpe2fs mke2fs mkntfs mkfs.fat mcopy fsstat blkls ntfscat
-[ "$kind" != ntfs ] || requires_fuse
+case $kind in
+ntfs) requires_fuse ;;
+f2fs) requires mkfs.f2fs sload.f2fs dump.f2fs fsck.f2fs ;;
+xfs | btrfs) requires_kernel_fs "$kind" ;;
+exfat)
+	requires mkfs.exfat fsck.exfat mount.exfat-fuse
+	requires_loop
+	requires_fuse
+	;;
+esac
 [ "$sector" = 512 ] || [ "$table" = none ] || requires_loop
 work_dir "matrix-$table-$sector-$kind"
 
@@ -20,7 +29,10 @@ partition_mib() {
 	fat12-*) echo 8 ;;
 	fat32-512) echo 40 ;;
 	fat32-4096) echo 280 ;;
+	xfs-*) echo 40 ;;
 	swap-*) echo 8 ;;
+	btrfs-*) echo 120 ;;
+	f2fs-*) echo 112 ;;
 	*) echo 24 ;;
 	esac
 }
@@ -28,12 +40,12 @@ partition_mib() {
 # sfdisk's name of the partition type
 partition_type() {
 	case $table-$kind in
-	gpt-ext?) echo L ;;
-	gpt-ntfs | gpt-fat1?) echo EBD0A0A2-B9E5-4433-87C0-68B6B72699C7 ;;
+	gpt-ext? | gpt-xfs | gpt-btrfs | gpt-f2fs) echo L ;;
+	gpt-ntfs | gpt-exfat | gpt-fat1?) echo EBD0A0A2-B9E5-4433-87C0-68B6B72699C7 ;;
 	gpt-fat32) echo U ;;
 	*-swap) echo S ;;
-	msdos-ext?) echo 83 ;;
-	msdos-ntfs) echo 7 ;;
+	msdos-ext? | msdos-xfs | msdos-btrfs | msdos-f2fs) echo 83 ;;
+	msdos-ntfs | msdos-exfat) echo 7 ;;
 	msdos-fat12) echo 1 ;;
 	msdos-fat16) echo e ;;
 	msdos-fat32) echo c ;;
@@ -190,7 +202,9 @@ round_trip() {
 
 make_corpus "$WORK/corpus" 120
 if [ "$table" = none ]; then
-	for state in empty full fragmented; do
+	states=(empty full fragmented)
+	case $kind in xfs | btrfs | exfat) states+=(aged) ;; esac
+	for state in "${states[@]}"; do
 		round_trip "$state"
 	done
 else

@@ -40,21 +40,7 @@ mapfile -t sorted < <(
 		{ start = a; end = b }
 		END { print start "-" end }'
 )
-faults=()
-for range in "${sorted[@]}"; do
-	faults+=("src.raw:r:${range%-*}:${range#*-}:5")
-done
-
-# [RULE...] -- ARG...: rescue the failing disk, with more faults
-rescue() {
-	local rules=()
-	while [ "$1" != -- ]; do
-		rules+=("$1")
-		shift
-	done
-	shift
-	with_faults "${rules[*]} ${faults[*]}" "$SALVOR" rescue "$src" "$@"
-}
+unreadable src.raw "${sorted[@]}"
 
 is_truth() { "$rescued" truth "$src" "$1" "$map" "${2:-0}" "${sorted[@]}" || fail "not the truth: $(cat "$map")"; }
 anew() { rm -f -- "$WORK/dst.raw" "$map" "$map.salvor.json"; }
@@ -67,6 +53,9 @@ expect_rc 3 rescue -- "$dst" "$map"
 expect_said 'were not read'
 is_truth "$dst"
 accepted
+expect_said ' hit, '
+"$SALVOR" report "$map" >"$WORK/report"
+cmp "$WORK/report" "$map.report.txt" || fail 'the report beside the map is not that of salvor report'
 reads=$(jq .reads "$map.salvor.json")
 note 'again: nothing is left to be done, and nothing is read but what is bad'
 expect_rc 3 rescue -- "$dst" "$map" --json
@@ -133,7 +122,7 @@ note 'a disk that goes away: nothing is called bad for that'
 # it says so (ENXIO), or answers every read with an error from then on; early, and while sectors are read one by one
 for answer in 6:220 5:220 5:$((reads * 4 / 10)) 5:$((reads / 2)) 5:$((reads * 6 / 10)) 5:$((reads * 7 / 10)); do
 	anew
-	expect_rc 9 rescue "src.raw:r:0:0:$answer" -- "$dst" "$map" --retries 1
+	expect_rc 9 rescue "src.raw:r:0:0:$answer" -- "$dst" "$map" --retries 1 --wait 0
 	"$rescued" safe "$src" "$dst" "$map" "${sorted[@]}"
 	ddrescuelog -l- "$map" >"$WORK/called-bad"
 	while read -r sector; do
@@ -161,7 +150,7 @@ note 'GNU ddrescue goes on with our map'
 anew
 # its simulation of errors does not know one in the last sector
 sorted=("${sorted[@]::${#sorted[@]}-1}")
-faults=("${faults[@]::${#faults[@]}-1}")
+unreadable src.raw "${sorted[@]}"
 expect_rc 3 rescue -- "$dst" "$map" --passes copy
 {
 	echo '0 ? 1'
@@ -288,7 +277,7 @@ note 'from a disk: its guard and the kernel'"'"'s manners are put back, also wha
 dst=$WORK/dst.raw
 anew
 attach_loop "$src" 512
-faults=("${faults[@]//src.raw/$LOOP}")
+unreadable "$LOOP" "${sorted[@]}"
 ahead=/sys/block/${LOOP##*/}/queue/read_ahead_kb
 was=$(cat "$ahead")
 expect_rc 137 with_faults "$LOOP:r:0:0:K:30" "$SALVOR" rescue "$LOOP" "$dst" "$map"
@@ -296,7 +285,7 @@ expect_rc 137 with_faults "$LOOP:r:0:0:K:30" "$SALVOR" rescue "$LOOP" "$dst" "$m
 expect_rc 0 "$SALVOR" disks
 [ "$(cat "$ahead")" -eq "$was" ] || fail "the next start did not put back what a kill left: $(cat "$ahead")"
 anew
-expect_rc 3 with_faults "${faults[*]}" "$SALVOR" rescue "$LOOP" "$dst" "$map"
+expect_rc 3 with_faults "${unreadable[*]}" "$SALVOR" rescue "$LOOP" "$dst" "$map"
 [ "$(blockdev --getro "$LOOP")" -eq 0 ] || fail 'the read-only guard of the source outlived the rescue'
 [ "$(cat "$ahead")" -eq "$was" ] || fail 'the manners of the kernel outlived the rescue'
 detach_loop "$LOOP"

@@ -126,7 +126,38 @@ expect_rc 0 with_faults '/run/salvor/ro:o:0:0:30' "$SALVOR" save "$LOOP" "$WORK/
 jq -e -s 'any(.[]; .type == "warning" and (.message | test("cannot be made read-only")))' "$WORK/out" >/dev/null ||
 	fail "no warning line: $(cat "$WORK/out")"
 blockdev --setrw "$LOOP"
+
+# RULE: whatever call it strikes, after the next start the flag is as it was
+no_flag_left() {
+	with_faults "$1" "$SALVOR" save "$LOOP" "$WORK/guarded" --no-verify >"$WORK/out" 2>&1 || true
+	rm -rf "$WORK/guarded" "$WORK/guarded.part"
+	"$SALVOR" disks >/dev/null
+	[ "$(blockdev --getro "$LOOP")" -eq 0 ] || fail "the read-only guard outlived a save and the next start ($1)"
+}
+
+note 'a guard that could not be put back is put back by the next start'
+with_log "$WORK/log" "$LOOP" "$SALVOR" save "$LOOP" "$WORK/logged" --no-verify >/dev/null
+for ((i = $(grep -c "^o.* $LOOP\$" "$WORK/log"); i-- > 0; )); do
+	no_flag_left "$LOOP:o:0:0:19:$i:0"
+done
+with_log "$WORK/log" /run/salvor/ro "$SALVOR" save "$LOOP" "$WORK/logged2" --no-verify >/dev/null
+for ((i = $(grep -c '^l' "$WORK/log"); i-- > 0; )); do
+	no_flag_left "/run/salvor/ro:l:0:0:38:$i:1"
+done
 detach_loop "$LOOP"
+
+note 'a target that cannot be looked at has failed: it is neither missing nor refused'
+fresh_target
+for name in "$T" "$WORK/target"; do
+	with_log "$WORK/log" "$name" "$SALVOR" restore "$WORK/img" "$name" --confirm-erase "$ID" >/dev/null
+	for ((i = $(grep -c "^S.* $name\$" "$WORK/log"); i-- > 0; )); do
+		rc=0
+		with_faults "$name:S:0:0:5:$i:0" "$SALVOR" restore "$WORK/img" "$name" --confirm-erase "$ID" >"$WORK/out" 2>&1 || rc=$?
+		# 0: the last look is for reading past the cache, and that is done without
+		[ "$rc" -eq 10 ] || [ "$rc" -eq 0 ] || fail "exit code $rc: $(cat "$WORK/out")"
+	done
+done
+detach_loop "$T"
 
 note 'existing images and files'
 expect_rc 6 "$SALVOR" save "$disk" "$WORK/img"

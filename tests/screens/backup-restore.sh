@@ -33,7 +33,7 @@ start_screen 80 24 NO_COLOR=1
 see 'What do you want to do?'
 see '3 disks found'
 see 'S/N S5Y2NJ0R204821F'
-see 'not as pages yet'
+see 'copy what can be read'
 [ "$(screen | wc -L)" -le 80 ] || fail 'wider than the screen'
 
 note 'help is about this page; Esc is one page back'
@@ -152,7 +152,7 @@ keys 5
 see 'Where are the images?'
 choose 'ARCHIVE'
 keys Enter
-see "$ROOT/run/salvor/places/${LOOP##*/}"
+see_path "$ROOT/run/salvor/places/${LOOP##*/}"
 findmnt -no OPTIONS "$ROOT/run/salvor/places/${LOOP##*/}" | has -E '^ro,' || fail 'mounted for writing'
 umount "$ROOT/run/salvor/places/${LOOP##*/}"
 sync

@@ -4,6 +4,7 @@
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 . "$(dirname "$0")/../lib/screens.sh"
+. "$(dirname "$0")/../lib/plain.sh"
 requires tmux mke2fs
 requires_loop
 work_dir screens-clone
@@ -136,23 +137,7 @@ drop_target
 note 'plain mode'
 fresh_target
 answers=0
-coproc TALK { SALVOR_ROOT=$ROOT SALVOR_UI=plain "$SALVOR" 2>&1; }
-# shellcheck disable=SC2153 # made by coproc
-talk_pid=$TALK_PID
-exec 3<&"${TALK[0]}" 4>&"${TALK[1]}"
-hear() {
-	local line
-	while IFS= read -r -t 60 line <&3; do
-		echo "$line" >>"$WORK/heard"
-		[[ $line != *"$1"* ]] || return 0
-	done
-	cat "$WORK/heard" >&2
-	fail "never heard: $1"
-}
-# the number before what holds TEXT, of the page that was heard last
-number_of() { grep -F -- "$1" "$WORK/heard" | tail -n 1 | grep -Eo '^[0-9]+'; }
-answer() { echo "$1" >&4; }
-: >"$WORK/heard"
+start_talk
 hear 'Clone a disk'
 hear '? help'
 answer 3
@@ -188,9 +173,5 @@ counted
 answer 1
 hear 'What do you want to do?'
 hear '? help'
-answer q
-hear '. Leave Salvor'
-answer L
-wait "$talk_pid" || fail "ended with $?"
-! LC_ALL=C grep -q $'\033' "$WORK/heard" || fail 'a screen reader hears escape sequences'
+leave_talk
 is_clone

@@ -50,6 +50,7 @@ see 'On which volume are the files?'
 choose 'ext4'
 keys Enter
 see 'home/'
+[ "$(blockdev --getro "$disk")" = 1 ] || fail 'the kernel would let the disk be written'
 see 'mark files or folders first'
 choose 'home/'
 keys Enter
@@ -117,5 +118,6 @@ choose 'Leave'
 keys Enter
 ended_with 0
 ! grep -F "$ROOT/run/salvor/places" /proc/self/mounts || fail 'still mounted'
+[ "$(blockdev --getro "$disk")" = 0 ] || fail "the kernel's read-only flag was not put back"
 sync
 [ "$(sha "$WORK/dirty")" = "$before" ] || fail 'looking at the files changed the disk'

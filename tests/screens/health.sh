@@ -4,6 +4,7 @@
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 . "$(dirname "$0")/../lib/screens.sh"
+. "$(dirname "$0")/../lib/plain.sh"
 . "$(dirname "$0")/../lib/health.sh"
 requires tmux mke2fs
 requires_loop
@@ -185,25 +186,10 @@ end_screen
 rm "$FAKE_SMARTCTL/$worn.hang"
 
 note 'line by line: the same in words'
-coproc TALK { SALVOR_ROOT=$ROOT SALVOR_UI=plain "$SALVOR" 2>&1; }
-# shellcheck disable=SC2153 # made by coproc
-talk_pid=$TALK_PID
-exec 3<&"${TALK[0]}" 4>&"${TALK[1]}"
-
-# read what is said up to the next question, into $WORK/heard
-hear_page() {
-	local line
-	: >"$WORK/heard"
-	while IFS= read -r -t 60 line <&3; do
-		echo "$line" >>"$WORK/heard"
-		[[ $line != *'? help'* ]] || return 0
-	done
-	fail "the page has no end: $(cat "$WORK/heard")"
-}
-
+start_talk
 hear_page
 has -F '6. Disks and health' <"$WORK/heard" || fail "no such entry: $(cat "$WORK/heard")"
-echo 6 >&4
+answer 6
 hear_page
 # help and back: the same page once more, until the disks have answered
 all_said() {
@@ -215,9 +201,9 @@ all_said() {
 }
 for _ in $(seq 100); do
 	! all_said || break
-	echo '?' >&4
+	answer '?'
 	hear_page
-	echo b >&4
+	answer b
 	hear_page
 done
 all_said || fail "not all was said: $(cat "$WORK/heard")"

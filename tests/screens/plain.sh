@@ -4,6 +4,7 @@
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 . "$(dirname "$0")/../lib/screens.sh"
+. "$(dirname "$0")/../lib/plain.sh"
 requires mke2fs
 requires_loop
 work_dir screens
@@ -14,28 +15,10 @@ attach_loop "$WORK/source" 512
 show_disk "$LOOP" 'WD Blue' WCC6Y5U91K7P
 mkdir "$WORK/store"
 
-# the interface at the end of two pipes
-coproc TALK { SALVOR_ROOT=$ROOT SALVOR_UI=plain "$SALVOR" 2>&1; }
-# shellcheck disable=SC2153 # made by coproc
-talk_pid=$TALK_PID
-exec 3<&"${TALK[0]}" 4>&"${TALK[1]}"
-
-# TEXT: read lines and questions until one holds TEXT
-hear() {
-	local line
-	while IFS= read -r -t 60 line <&3; do
-		echo "$line" >>"$WORK/heard"
-		[[ $line != *"$1"* ]] || return 0
-	done
-	cat "$WORK/heard" >&2
-	fail "never heard: $1"
-}
-answer() { echo "$1" >&4; }
-
-: >"$WORK/heard"
+start_talk
 hear 'Answer with a number or letter'
 hear '1. Back up a disk'
-hear 'Not possible: Rescue a failing disk'
+hear '4. Rescue a failing disk'
 hear 'WCC6Y5U91K7P'
 hear '? help'
 answer nonsense
@@ -65,11 +48,7 @@ hear 'Back to start'
 answer 1
 hear 'What do you want to do?'
 hear '? help'
-answer q
-hear '. Leave Salvor'
-answer L
-wait "$talk_pid" || fail "ended with $?"
-! LC_ALL=C grep -q $'\033' "$WORK/heard" || fail 'a screen reader hears escape sequences'
+leave_talk
 image=$(echo "$WORK/store"/*)
 "$SALVOR" verify "$image" >/dev/null
 "$SALVOR" show "$image" --json | jq -e '.bytes.free == 0' >/dev/null || fail 'free space was left out'

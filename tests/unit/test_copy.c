@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* The volume is in memory, so that it is another filesystem than the target. */
@@ -137,12 +138,48 @@ static void refusals(void **state)
 	memcpy(to, keep, sizeof(to));
 }
 
+/* The lowest descriptor that is free. */
+static int next_descriptor(void)
+{
+	int fd = dup(0);
+	close(fd);
+	return fd;
+}
+
+/* However many descriptors there are: all is copied, or it is said that something is missing. */
+static void few_descriptors(void **state)
+{
+	const char *const names[] = {"home"};
+	struct rlimit old, few;
+	unsigned int whole = 0, failed = 0;
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	for (int more = 0; more < 24; more++) {
+		struct sv_err err = {0};
+		char folder[32];
+		snprintf(folder, sizeof(folder), "few%d", more);
+		few.rlim_cur = (rlim_t)(next_descriptor() + more);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		int rc = copy(names, 1, folder, &err);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+		failed += rc != 0;
+		whole += rc == 0;
+		if (rc == 0)
+			fixture_must(to, "diff -r --no-dereference %s/files/home %s/home", folder,
+				     from);
+		fixture_must(to, "rm -rf few*");
+	}
+	assert_true(whole && failed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_the_same, make, drop),
 		cmocka_unit_test_setup_teardown(problems, make, drop),
 		cmocka_unit_test_setup_teardown(refusals, make, drop),
+		cmocka_unit_test_setup_teardown(few_descriptors, make, drop),
 	};
 	if (!scratch_make(from) || !scratch_make(to))
 		return 1;

@@ -335,6 +335,45 @@ static void find(void **state)
 	assert_false(disk_is_device_spec("/etc/passwd") || disk_is_device_spec("/dev/null"));
 }
 
+/* As it was, under another name: it is known again, and no other is taken for it. */
+static void find_again(void **state)
+{
+	(void)state;
+	struct disk was, now;
+	assert_int_equal(disk_find(top, "/dev/sda", &was, NULL), 0);
+	strcpy(was.kname, "sdq");
+	strcpy(was.port, "usb 9-9");
+	was.diskseq = 3;
+	assert_true(disk_find_again(top, &was, &now));
+	assert_string_equal(now.kname, "sda");
+	assert_int_equal(now.diskseq, 7);
+	was.size -= 512;
+	assert_false(disk_find_again(top, &was, &now));
+	assert_int_equal(disk_find(top, "/dev/sda2", &was, NULL), 0);
+	strcpy(was.kname, "sdq2");
+	strcpy(was.parent, "sdq");
+	assert_true(disk_find_again(top, &was, &now));
+	assert_string_equal(now.kname, "sda2");
+	was.start += 512;
+	assert_false(disk_find_again(top, &was, &now));
+	/* two with the same number: the one at the same place */
+	assert_int_equal(disk_find(top, "/dev/sdc", &was, NULL), 0);
+	assert_true(was.duplicate_serial && disk_find_again(top, &was, &now));
+	assert_string_equal(now.kname, "sdc");
+	strcpy(was.port, "usb 1-8");
+	assert_false(disk_find_again(top, &was, &now));
+	/* without a number: likewise; and what has no place keeps its name */
+	assert_int_equal(disk_find(top, "/dev/vdb", &was, NULL), 0);
+	assert_true(!*was.serial && disk_find_again(top, &was, &now));
+	assert_string_equal(now.kname, "vdb");
+	strcpy(was.port, "pci 0000:00:11.0");
+	assert_false(disk_find_again(top, &was, &now));
+	assert_int_equal(disk_find(top, "/dev/dm-0", &was, NULL), 0);
+	assert_true(disk_find_again(top, &was, &now));
+	strcpy(was.kname, "dm-1");
+	assert_false(disk_find_again(top, &was, &now));
+}
+
 static void confirm(void **state)
 {
 	(void)state;
@@ -497,7 +536,7 @@ int main(void)
 		cmocka_unit_test(in_use),      cmocka_unit_test(find),
 		cmocka_unit_test(confirm),     cmocka_unit_test(same_and_holds),
 		cmocka_unit_test(boot_medium), cmocka_unit_test(live_system),
-		cmocka_unit_test(real_loop),
+		cmocka_unit_test(real_loop),   cmocka_unit_test(find_again),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -134,24 +134,7 @@ static void compare(const struct shape *s, const struct fsmap *map)
 /* A copy of only the used ranges, on poison, is the same filesystem with the same files. */
 static void restore_on_poison(const struct fsmap *map)
 {
-	char path[128];
-	struct blk_dev *source = fixture_open(dir, "img", 512), *target = NULL;
-	uint8_t *buf = malloc(map->size);
-	assert_non_null(buf);
-	memset(buf, 0xa5, map->size);
-	for (size_t i = 0; i < map->used.n; i++)
-		assert_int_equal(blk_pread(source, buf + map->used.v[i].start, map->used.v[i].len,
-					   map->used.v[i].start, NULL),
-				 0);
-	fixture_must(dir, "rm -f copy");
-	scratch_path(path, sizeof(path), dir, "copy");
-	assert_int_equal(blk_file_open(path, BLK_FILE_WRITE | BLK_FILE_CREATE | BLK_FILE_BUFFERED,
-				       512, map->size, &target, NULL),
-			 0);
-	assert_int_equal(blk_pwrite(target, buf, map->size, 0, NULL), 0);
-	blk_close(target);
-	blk_close(source);
-	free(buf);
+	fixture_copy_used(map, dir, "img", "copy");
 	fixture_must(dir, "fsck.fat -n copy && rm -rf out && mkdir out && "
 			  "mcopy -s -i copy '::*' out && diff -r tree out && rm -rf out copy");
 }

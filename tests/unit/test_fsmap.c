@@ -384,11 +384,12 @@ static void test_two_types_at_once(void **state)
 static void test_known_but_no_reader(void **state)
 {
 	(void)state;
-	/* a LUKS1 header: magic and version are all that is asked for */
-	struct fsmap *map = map_made(
-		8 * SV_MIB, "printf 'LUKS\\272\\276\\000\\001' | dd of=img bs=1 conv=notrunc");
-	assert_string_equal(map->fs, "crypto_LUKS");
-	expect_whole(map, "crypto_LUKS is read whole");
+	/* SquashFS: magic and version are all that is asked for */
+	struct fsmap *map =
+		map_made(8 * SV_MIB, "printf 'hsqs' | dd of=img bs=1 conv=notrunc && printf "
+				     "'\\004' | dd of=img bs=1 seek=28 conv=notrunc");
+	assert_string_equal(map->fs, "squashfs");
+	expect_whole(map, "squashfs is read whole");
 }
 
 static void test_unreadable_start(void **state)

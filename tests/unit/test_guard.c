@@ -481,6 +481,26 @@ static void kill_child(pid_t pid)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* A child that was forked while the guard was held has its lock, too, for as long as it lives. */
+static void child_of_reader(void **state)
+{
+	(void)state;
+	struct loop l = loop_new();
+	struct disk_guard *g;
+	struct sv_err err;
+	assert_int_equal(source(&l, &g, &err), 0);
+	pid_t pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	disk_guard_release(g);
+	assert_false(flag_of(&l));
+	kill_child(pid);
+	close(l.fd);
+}
+
 static void killed_reader(void **state)
 {
 	(void)state;
@@ -542,6 +562,7 @@ int main(void)
 		cmocka_unit_test(locked_disks),
 		cmocka_unit_test(boot_medium),
 		cmocka_unit_test(flag_comes_back),
+		cmocka_unit_test(child_of_reader),
 		cmocka_unit_test(killed_reader),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -161,11 +161,12 @@ static void test_words(void **state)
 	char text[HEALTH_TEXT];
 	(void)state;
 	assert_string_equal(health_reason_text(&one, text),
-			    "1 sector could not be read and waits to be replaced: clone it before "
+			    "1 sector could not be read and waits to be replaced: rescue it before "
 			    "anything else");
-	assert_string_equal(health_reason_text(&many, text),
-			    "42 sectors could not be read and wait to be replaced: clone it before "
-			    "anything else");
+	assert_string_equal(
+		health_reason_text(&many, text),
+		"42 sectors could not be read and wait to be replaced: rescue it before "
+		"anything else");
 	assert_string_equal(health_reason_text(&percent, text),
 			    "104 % of the life planned by the maker is used");
 	for (int i = 0; i < HEALTH_CAUSES; i++) {
@@ -457,9 +458,24 @@ static void test_run(void **state)
 	assert_string_equal(text, "");
 }
 
+static void too_hot_to_go_on(void **state)
+{
+	struct health h = {.spins = true, .temperature = 60};
+	(void)state;
+	assert_true(health_is_critical(&h));
+	h.temperature = 59;
+	assert_true(!health_is_critical(&h) && health_is_hot(&h));
+	h.spins = false;
+	h.temperature = 84;
+	assert_true(!health_is_critical(&h) && health_is_hot(&h));
+	h.temperature = HEALTH_NONE;
+	assert_false(health_is_critical(&h));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(too_hot_to_go_on),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_ata_numbers),
 		cmocka_unit_test(test_other_numbers),

@@ -99,12 +99,44 @@ static void test_battery(void **state)
 	assert_int_equal(machine_remarks(*state, r), 0);
 }
 
+static void test_namespaces(void **state)
+{
+	struct machine_remark r[MACHINE_TRAITS];
+	char text[MACHINE_TEXT];
+	fixture_must(*state,
+		     "mkdir -p sys/block/nvme0n1 sys/block/nvme1n1 sys/block/nvme1n2 "
+		     "sys/block/nvme1n10 sys/block/nvme2n1 sys/block/nvme2c2n1 sys/block/sda");
+	assert_int_equal(machine_remarks(*state, r), 1);
+	assert_int_equal(r[0].trait, MACHINE_NAMESPACES);
+	assert_int_equal(r[0].n, 3);
+	assert_non_null(strstr(machine_remark_text(&r[0], text), "3 of these disks are parts"));
+	assert_non_null(strstr(text, "by itself"));
+}
+
+static void test_emmc(void **state)
+{
+	struct machine_remark r[MACHINE_TRAITS];
+	char text[MACHINE_TEXT];
+	fixture_must(*state, "mkdir -p sys/block/mmcblk0 sys/block/mmcblk0boot0 "
+			     "sys/block/mmcblk0boot1 sys/block/mmcblk0bootx");
+	assert_int_equal(machine_remarks(*state, r), 1);
+	assert_int_equal(r[0].trait, MACHINE_EMMC_BOOT);
+	assert_int_equal(r[0].n, 2);
+	assert_non_null(strstr(machine_remark_text(&r[0], text), "2 boot areas"));
+	assert_non_null(strstr(text, "with it"));
+	fixture_must(*state, "rmdir sys/block/mmcblk0boot1");
+	machine_remarks(*state, r);
+	assert_non_null(strstr(machine_remark_text(&r[0], text), "1 boot area of"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nothing, make, discard),
 		cmocka_unit_test_setup_teardown(test_controllers, make, discard),
 		cmocka_unit_test_setup_teardown(test_battery, make, discard),
+		cmocka_unit_test_setup_teardown(test_namespaces, make, discard),
+		cmocka_unit_test_setup_teardown(test_emmc, make, discard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

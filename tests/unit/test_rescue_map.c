@@ -21,6 +21,7 @@
 static void check_blocks(const struct rmap *map, const uint8_t model[SIZE])
 {
 	uint64_t pos = 0, total[RMAP_STATUSES] = {0};
+	size_t runs[RMAP_STATUSES] = {0};
 	for (size_t i = 0; i < rmap_count(map); i++) {
 		struct rmap_block b = rmap_block(map, i);
 		assert_true(b.start == pos && b.len > 0);
@@ -28,10 +29,13 @@ static void check_blocks(const struct rmap *map, const uint8_t model[SIZE])
 		for (; pos < b.start + b.len; pos++)
 			assert_int_equal(model[pos], b.status);
 		total[b.status] += b.len;
+		runs[b.status]++;
 	}
 	assert_true(pos == SIZE);
-	for (int s = 0; s < RMAP_STATUSES; s++)
+	for (int s = 0; s < RMAP_STATUSES; s++) {
 		assert_true(rmap_total(map, (enum rmap_status)s) == total[s]);
+		assert_int_equal(rmap_runs(map, (enum rmap_status)s), runs[s]);
+	}
 }
 
 static void check_find(const struct rmap *map, const uint8_t model[SIZE])

@@ -189,6 +189,9 @@ static void test_sha256(void **state)
 				 0);
 		assert_int_equal(store_sha256(c->dirfd, "f", digest, &size, NULL), 0);
 		assert_int_equal(size, sizes[i]);
+		assert_int_equal(store_sha256_written(c->dirfd, "f", size, digest, NULL), 0);
+		assert_int_equal(store_sha256_written(c->dirfd, "f", size + 1, digest, NULL),
+				 SV_E_DATA);
 		sv_hex(ours, digest, sizeof(digest));
 		snprintf(cmd, sizeof(cmd), "sha256sum '%s/f'", c->dir);
 		FILE *p = popen(cmd, "r");

@@ -10,6 +10,7 @@
 #include "engine/util/crc.h"
 #include "engine/util/err.h"
 #include "engine/util/extent.h"
+#include "engine/util/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -187,12 +188,30 @@ static void first_error_wins(void **state)
 	assert_int_equal(sv_exit_code(SV_E_STOPPED), 20);
 }
 
+static void documents(void **state)
+{
+	static const char text[] = "{\"a\":[1,\"\\u00e4\"],\"b\":null}";
+	bool no_memory;
+	(void)state;
+	json_t *o = sv_json_parse(text, strlen(text), 0, &no_memory);
+	assert_non_null(o);
+	assert_false(no_memory);
+	char *again = sv_json_text(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	assert_string_equal(again, "{\"a\":[1,\"\\u00E4\"],\"b\":null}");
+	free(again);
+	json_decref(o);
+	assert_null(sv_json_text(NULL, 0));
+	assert_null(sv_json_parse(text, strlen(text) - 1, 0, &no_memory));
+	assert_false(no_memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(set_operations), cmocka_unit_test(contain_and_remove),
 		cmocka_unit_test(run_maps),	  cmocka_unit_test(sizes),
 		cmocka_unit_test(checksums),	  cmocka_unit_test(first_error_wins),
+		cmocka_unit_test(documents),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

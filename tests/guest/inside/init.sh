@@ -1,7 +1,8 @@
 #!/bin/sh
 # init.sh - first process of the test guest: devices, drivers, and a shell on the serial line that guest.py types into
 # SPDX-License-Identifier: GPL-3.0-or-later
-export PATH=/bin HOME=/ LC_ALL=C.UTF-8
+# no udev here: dmsetup makes its nodes itself
+export PATH=/bin:/usr/sbin HOME=/ LC_ALL=C.UTF-8 DM_DISABLE_UDEV=1
 /bin/busybox --install -s /bin
 mount -t devtmpfs dev /dev
 mount -t proc proc /proc

@@ -1,0 +1,81 @@
+/* fuzz_lvm.c - hostile LVM2 physical volumes: label, header of the metadata, and the text */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/fuzz/fuzz.h"
+
+#include "engine/fsmap/reader.h"
+#include "engine/util/bytes.h"
+#include "engine/util/crc.h"
+
+#include <string.h>
+
+/*
+ * Input: the label's sector, the first sector of a metadata area, and what follows it. They are
+ * laid at 512 and 4096 of a volume of 64 MiB of zeros; all checksums are put right.
+ */
+#define SIZE	  (64 * SV_MIB)
+#define SECTOR	  512u
+#define AREA	  4096u
+#define CRC_START 0xf597a6cfu
+
+struct volume {
+	struct blk_dev dev;
+	uint8_t label[SECTOR], header[SECTOR];
+	const uint8_t *text;
+	size_t len;
+};
+
+static void lay(uint8_t *buf, size_t len, uint64_t off, const uint8_t *piece, size_t n, uint64_t at)
+{
+	uint64_t start = SV_MAX(at, off), end = SV_MIN(at + n, off + len);
+	if (start < end)
+		memcpy(buf + (start - off), piece + (start - at), (size_t)(end - start));
+}
+
+static int volume_pread(struct blk_dev *dev, void *buf, size_t len, uint64_t off,
+			struct sv_err *err)
+{
+	const struct volume *v = (struct volume *)dev;
+	(void)err;
+	memset(buf, 0, len);
+	lay(buf, len, off, v->label, SECTOR, SECTOR);
+	lay(buf, len, off, v->header, SECTOR, AREA);
+	lay(buf, len, off, v->text, v->len, AREA + SECTOR);
+	return 0;
+}
+
+static void volume_close(struct blk_dev *dev)
+{
+	(void)dev;
+}
+
+static const struct blk_ops volume_ops = {
+	.name = "fuzz", .pread = volume_pread, .close = volume_close};
+
+static void seal(struct volume *v)
+{
+	uint64_t off = get_le64(v->header + 40), len = get_le64(v->header + 48);
+	if (off == SECTOR && len <= v->len)
+		put_le32(v->header + 56, sv_crc32_raw(CRC_START, v->text, len));
+	put_le32(v->header, sv_crc32_raw(CRC_START, v->header + 4, SECTOR - 4));
+	put_le32(v->label + 16, sv_crc32_raw(CRC_START, v->label + 20, SECTOR - 20));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct volume v = {
+		.dev = {.ops = &volume_ops, .name = "fuzz", .size = SIZE, .sector_size = 512}};
+	struct fsmap *map = NULL;
+	if (size < (size_t)2 * SECTOR)
+		return -1;
+	memcpy(v.label, data, SECTOR);
+	memcpy(v.header, data + SECTOR, SECTOR);
+	v.text = data + (size_t)2 * SECTOR;
+	v.len = size - (size_t)2 * SECTOR;
+	put_le64(v.header + 48, v.len); /* the text is as long as it is */
+	seal(&v);
+	must(!fsmap_read_as(&v.dev, &fsmap_lvm_ops, "LVM2_member", &map, NULL));
+	must(map->state != FSMAP_WHOLE || sv_extents_total(&map->used) == map->size);
+	must((map->state == FSMAP_EXACT) == (map->reason[0] == '\0'));
+	fsmap_destroy(map);
+	return 0;
+}

@@ -1,0 +1,372 @@
+#!/usr/bin/env python3
+# owners.py - who owns which bytes of a volume, by debugfs or sleuthkit; bad areas; and what a report says of them
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""owners.py make KIND IMAGE MAPFILE SEED COUNT   a ddrescue map of IMAGE with COUNT bad places, by chance
+   owners.py poison IMAGE MAPFILE              the bad places of IMAGE become rubbish
+   owners.py check KIND IMAGE MAPFILE REPORT   REPORT (salvor report --json) against other tools on the intact IMAGE
+
+KIND: ext, ntfs, fat12, fat16, fat32, exfat. Bad places are sectors and runs of them, anywhere on the volume.
+"""
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+
+SECTOR = 512
+# sectors that stay readable: without them nothing can be told (of exFAT's boot regions only the second one is needed)
+KEPT = {"fat12": range(1), "fat16": range(1), "fat32": range(1), "exfat": range(12, 24)}
+
+
+def run(*args):
+    return subprocess.run(args, capture_output=True, check=True, text=True, errors="surrogateescape").stdout
+
+
+def fail(text):
+    sys.exit(f"owners.py: {text}")
+
+
+def make(kind, image, mapfile, seed, count):
+    """Half of the places are single sectors; the other half runs of up to 40."""
+    with open(image, "rb") as f:
+        size = f.seek(0, 2)
+    chance = random.Random(seed)
+    bad = set()
+    for i in range(count):
+        first = chance.randrange(size // SECTOR)
+        bad.update(range(first, min(first + (1 if i % 2 else chance.randrange(1, 40)), size // SECTOR)))
+    bad.difference_update(KEPT.get(kind, ()))
+    with open(mapfile, "w", encoding="ascii") as out:
+        print("0x0 + 1", file=out)
+        pos, edges = 0, sorted(bad)
+        while pos < size // SECTOR:
+            state = pos in bad
+            end = pos + 1
+            if not edges:
+                end = size // SECTOR
+            elif not state:
+                end = edges[0]
+            else:
+                while end in bad:
+                    end += 1
+                edges = [b for b in edges if b >= end]
+            print(f"{pos * SECTOR:#x} {(end - pos) * SECTOR:#x} {'-' if state else '+'}", file=out)
+            pos = end
+
+
+def lost_sectors(mapfile):
+    lost = []
+    with open(mapfile, encoding="ascii") as f:
+        for line in f:
+            words = line.split()
+            if len(words) == 3 and words[2] == "-":
+                start, length = int(words[0], 0), int(words[1], 0)
+                lost += range(start // SECTOR, (start + length) // SECTOR)
+    return lost
+
+
+def poison(image, mapfile):
+    with open(image, "r+b") as f:
+        for s in lost_sectors(mapfile):
+            f.seek(s * SECTOR)
+            f.write(b"\xa5" * SECTOR)
+
+
+class Ext:
+    """debugfs: icheck, ncheck, testb."""
+    unlisted = frozenset()
+
+    def __init__(self, image, sectors):
+        self.image = image
+        text = run("dumpe2fs", "-h", image)
+        self.unit = int(re.search(r"Block size: +(\d+)", text)[1])
+        self.own = {1, 3, 4, 5, 6, 7, 8, 9, 10}
+        orphan = re.search(r"Orphan file inode: +(\d+)", text)
+        if orphan:
+            self.own.add(int(orphan[1]))
+        blocks = sorted({s * SECTOR // self.unit for s in sectors})
+        self.inode = {}
+        for i in range(0, len(blocks), 200):
+            for line in self.debugfs("icheck " + " ".join(map(str, blocks[i:i + 200]))).splitlines()[1:]:
+                block, inode = line.split("\t")
+                self.inode[int(block)] = int(inode) if inode.isdigit() else 0
+        self.free = set()
+        with subprocess.Popen(["debugfs", image], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as p:
+            out = p.communicate("".join(f"testb {b}\n" for b in blocks))[0]
+        for line in out.splitlines():
+            found = re.search(r"Block (\d+) not in use", line)
+            if found:
+                self.free.add(int(found[1]))
+        self.names = {}
+
+    def debugfs(self, command):
+        return run("debugfs", "-R", command, self.image)
+
+    def owners(self, sector):
+        inode = self.inode[sector * SECTOR // self.unit]
+        return {inode} if inode else set()
+
+    def is_own(self, number):
+        return number in self.own
+
+    def is_free(self, sector):
+        return sector * SECTOR // self.unit in self.free
+
+    def record_at(self, number, sector):
+        """Whether the inode itself lies there."""
+        found = re.search(r"located at block (\d+), offset 0x([0-9a-f]+)", self.debugfs(f"imap <{number}>"))
+        at = int(found[1]) * self.unit + int(found[2], 16)
+        return at // SECTOR == sector
+
+    def paths(self, numbers):
+        paths = {n: set() for n in numbers}
+        numbers = sorted(numbers)
+        for i in range(0, len(numbers), 200):
+            text = self.debugfs("ncheck " + " ".join(map(str, numbers[i:i + 200])))
+            for line in text.splitlines()[1:]:
+                inode, path = line.split("\t", 1)
+                paths[int(inode)].add("/" + path.lstrip("/") if path != "/" else "/")
+        if 2 in paths:
+            paths[2] = {"/"}
+        return paths
+
+
+class Ntfs:
+    """ntfscluster: all runs of all records; sleuthkit: names, and what is free."""
+    unlisted = frozenset()
+
+    def __init__(self, image):
+        self.unit = int(re.search(r"Cluster Size: +(\d+)", run("fsstat", "-f", "ntfs", image))[1])
+        self.owner, self.names, self.mft = {}, {5: {"/"}}, []
+        inode, attr, last = 0, 0, os.stat(image).st_size // self.unit - 1
+        for line in run("ntfscluster", "-v", "-f", "-c", f"0-{last}", image).splitlines():
+            if found := re.match(r"Inode: (\d+)", line):
+                inode = int(found[1])
+            elif found := re.match(r"\t\[0x([0-9A-F]+)\]", line):
+                attr = int(found[1], 16)
+            elif found := re.match(r"\t\t\d+\t(\d+)-(\d+) \(", line):
+                units = range(int(found[1]), int(found[2]) + 1)
+                self.mft += units if (inode, attr) == (0, 0x80) else []
+                for unit in units:
+                    self.owner.setdefault(unit, set()).add(inode)
+        for line in run("fls", "-f", "ntfs", "-rp", image).splitlines():
+            if found := re.match(r"([dr])/[dr] (\d+)(-\S+)?:\t(.*)$", line):
+                self.names.setdefault(int(found[2]), set()).add("/" + found[4])
+        text = run("blkls", "-e", "-l", "-f", "ntfs", image)
+        self.free = {int(m[1]) for m in re.finditer(r"^(\d+)\|f", text, re.M)}
+
+    def owners(self, sector):
+        return self.owner.get(sector * SECTOR // self.unit, set())
+
+    def is_free(self, sector):
+        return sector * SECTOR // self.unit in self.free
+
+    @staticmethod
+    def is_own(number):
+        return number < 24 and number != 5
+
+    def record_at(self, number, sector):
+        at = number * 1024
+        start = self.mft[at // self.unit] * self.unit + at % self.unit
+        return start // SECTOR <= sector < (start + 1024) // SECTOR
+
+    def paths(self, numbers):
+        """Streams are names of their own to sleuthkit."""
+        return {n: {re.sub(r":[^/]*$", "", p) for p in self.names.get(n, ())} for n in numbers}
+
+
+class Fat:
+    """mtools: the clusters of every name; sleuthkit: what is free. A file is known by its path."""
+    unlisted = frozenset("/")  # mtools does not show where the root folder lies
+
+    def __init__(self, kind, image):
+        kind = "fat" + kind[3:]
+        text = run("fsstat", "-f", kind, image)
+        self.per = int(re.search(r"Cluster Size: +(\d+)", text)[1]) // SECTOR
+        self.start = int(re.search(r"Cluster Area: +(\d+)", text)[1])
+        names = [n.rstrip("/") for n in run("mdir", "-/", "-b", "-i", image, "::").splitlines()]
+        self.owner = {}
+        for i in range(0, len(names), 500):
+            for line in run("mshowfat", "-i", image, *names[i:i + 500]).splitlines():
+                path, _, runs = line.removeprefix("::").partition(" <")
+                for first, last in re.findall(r"<?(\d+)(?:-(\d+))?>", runs):
+                    for unit in range(int(first), int(last or first) + 1):
+                        self.owner.setdefault(unit, set()).add(path)
+        text = run("blkls", "-e", "-l", "-f", kind, image)
+        self.free = {int(m[1]) for m in re.finditer(r"^(\d+)\|f", text, re.M)}
+
+    def owners(self, sector):
+        return self.owner.get((sector - self.start) // self.per + 2, set()) if sector >= self.start else set()
+
+    def is_free(self, sector):
+        return sector in self.free
+
+    @staticmethod
+    def is_own(_):
+        return False
+
+    @staticmethod
+    def record_at(_number, _sector):
+        return False
+
+    @staticmethod
+    def paths(numbers):
+        return {n: {n} for n in numbers}
+
+
+class Exfat:
+    """sleuthkit: names, sectors of each, what is free. A file is known by its path."""
+    unlisted = frozenset("/")  # sleuthkit does not show where the root folder lies
+
+    def __init__(self, image):
+        with open(image, "rb") as f:
+            boot = f.read(512)
+        self.start, self.per = int.from_bytes(boot[88:92], "little"), 1 << boot[109]
+        self.owner = {}
+        for line in run("fls", "-f", "exfat", "-rp", image).splitlines():
+            found = re.match(r"[dr]/[dr] (\d+):\t(.*)$", line)
+            if not found or found[2].startswith(("$FAT", "$MBR", "$OrphanFiles")) or "(Volume Label" in line:
+                continue
+            path = "/" + found[2]
+            text = run("istat", "-f", "exfat", image, found[1]).partition("Sectors:")[2]
+            for s in map(int, text.split()):
+                if s >= self.start:
+                    self.owner.setdefault((s - self.start) // self.per, set()).add(path)
+        text = run("blkls", "-e", "-l", "-f", "exfat", image)
+        self.free = {int(m[1]) for m in re.finditer(r"^(\d+)\|f", text, re.M)}
+
+    def owners(self, sector):
+        return self.owner.get((sector - self.start) // self.per, set()) if sector >= self.start else set()
+
+    def is_free(self, sector):
+        return sector in self.free
+
+    @staticmethod
+    def is_own(path):
+        return path in ("/$ALLOC_BITMAP", "/$UPCASE_TABLE")
+
+    @staticmethod
+    def record_at(_number, _sector):
+        return False
+
+    @staticmethod
+    def paths(numbers):
+        return {n: {n} for n in numbers}
+
+
+class Said:
+    """What the report says of each sector."""
+
+    def __init__(self, report, kind):
+        if len(report["volumes"]) != 1:
+            fail(f"the report has {len(report['volumes'])} volumes")
+        self.v = report["volumes"][0]
+        if self.v["reason"]:
+            fail(f"nothing can be told: {self.v['reason']}")
+        self.files, self.kinds, self.area = {}, {}, {}
+        for f in self.v["files"]:
+            for loss in f["losses"]:
+                for s in range(loss["at"] // SECTOR, (loss["at"] + loss["at_len"] - 1) // SECTOR + 1):
+                    self.files.setdefault(s, {}).setdefault(self.number(f, kind), set()).add(loss["kind"])
+                self.kinds.setdefault(self.number(f, kind), set()).add(loss["kind"])
+        for a in self.v["areas"]:
+            for s in range(a["start"] // SECTOR, (a["start"] + a["len"] - 1) // SECTOR + 1):
+                self.area[s] = (a["kind"], a["what"])
+
+    @staticmethod
+    def number(f, kind):
+        """FAT and exFAT have no numbers of their own: there a file is its path."""
+        return (f["paths"] or [f["id"]])[0] if "fat" in kind else f["id"]
+
+
+def depends_on_lost(said):
+    """Names and owners may be missing where folders, records or lists of blocks are lost."""
+    return bool(said.v["caution"]) or any(f["folder"] for f in said.v["files"]) or \
+        any(k & {"record", "map"} for k in said.kinds.values())
+
+
+def short_names(said, ours):
+    """On FAT, where the entries that hold a long name are lost, only the short one is left."""
+    return {n for n in ours if isinstance(n, str) and "~" in n and depends_on_lost(said)}
+
+
+def check_file(s, owners, ours, theirs, said):
+    for number, kinds in ours.items():
+        if kinds == {"record"} and not theirs.record_at(number, s):
+            fail(f"sector {s} is not the record of {number}")
+    content = {n for n, kinds in ours.items() if kinds - {"record", "map"}} - theirs.unlisted
+    short = short_names(said, ours)
+    if content - owners - short or (owners - set(ours) and len(short) < len(owners - set(ours))):
+        fail(f"sector {s} is {owners} by the other tool, {ours} by the report")
+
+
+def check_area(s, owners, own, said, theirs, count):
+    area, what = said.area.get(s, (None, None))
+    if not area:
+        fail(f"sector {s} is in nothing")
+    count[area] += 1
+    if area == "metadata" and owners:
+        fail(f"sector {s} is {owners} by the other tool, {what} by the report")
+    if area == "free" and (owners or own or not theirs.is_free(s)):
+        fail(f"sector {s} is free by the report, {owners or 'used'} by the other tool")
+    if area == "unknown":
+        hidden = any(said.kinds.get(n, set()) & {"record", "map"} for n in owners)
+        count["justified"] += hidden
+        if owners and not hidden and not depends_on_lost(said):
+            fail(f"sector {s} cannot be told by the report; it is {owners}")
+        if not owners and not own and theirs.is_free(s):
+            count["free_unknown"] += 1
+
+
+def check_sector(s, theirs, said, count):
+    everyone = theirs.owners(s)
+    owners = {n for n in everyone if not theirs.is_own(n)}
+    if s in said.files:
+        check_file(s, owners, said.files[s], theirs, said)
+        count["files"] += 1
+    else:
+        check_area(s, owners, everyone != owners, said, theirs, count)
+
+
+def check_names(theirs, said, count, kind):
+    known = theirs.paths([said.number(f, kind) for f in said.v["files"]])
+    for f in said.v["files"]:
+        right, ours = known[said.number(f, kind)], set(f["paths"])
+        count["named"] += ours == right
+        if ours != right and not (ours < right or any("/?" in p for p in ours) and depends_on_lost(said)):
+            fail(f"file {f['id']} is {right} by the other tool, {ours} by the report")
+
+
+def check(kind, image, mapfile, reportfile):
+    sectors = lost_sectors(mapfile)
+    with open(reportfile, encoding="utf-8") as f:
+        report = json.load(f)
+    theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image)}.get(
+        kind, lambda: Fat(kind, image))()
+    said = Said(report, kind)
+    count = dict.fromkeys(["files", "metadata", "free", "unknown", "justified", "free_unknown", "named"], 0)
+    for s in sectors:
+        check_sector(s, theirs, said, count)
+    check_names(theirs, said, count, kind)
+    total = sum(said.v[k] for k in ("in_files", "metadata", "free", "unknown"))
+    if total != said.v["lost"] or total != len(sectors) * SECTOR:
+        fail(f"{total} bytes are accounted for, {len(sectors) * SECTOR} are lost")
+    print(f"sectors {len(sectors)}", " ".join(f"{k} {v}" for k, v in count.items()), f"hit {len(said.v['files'])}")
+    if not count["files"]:
+        fail("no file was hit: this proves nothing")
+
+
+def main():
+    if len(sys.argv) == 7 and sys.argv[1] == "make":
+        make(*sys.argv[2:5], int(sys.argv[5]), int(sys.argv[6]))
+    elif len(sys.argv) == 4 and sys.argv[1] == "poison":
+        poison(sys.argv[2], sys.argv[3])
+    elif len(sys.argv) == 6 and sys.argv[1] == "check":
+        check(*sys.argv[2:])
+    else:
+        sys.exit(__doc__)
+
+
+main()

@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# report-files.sh - which files were hit: salvor report against debugfs, ntfscluster, mtools and sleuthkit
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# usage: [SEEDS=N] [SEED=N] report-files.sh    N sets of bad places by chance on each volume (default 2), the same each
+# time unless SEED says otherwise
+set -eu -o pipefail
+. "$(dirname "$0")/../lib/functions.sh"
+requires mke2fs debugfs dumpe2fs e2fsck mkntfs ntfscluster mkfs.fat mcopy mshowfat fls blkls fsstat python3 jq
+
+work_dir report-files
+cd "$WORK"
+seeds=${SEEDS:-2} seed=${SEED:-1}
+cleanup_fn echo "SEED=$seed"
+owners=$TOP/tests/lib/owners.py
+
+python3 - "$seed" <<'END'
+import os, random, sys
+chance = random.Random(sys.argv[1])
+for i in range(1200):
+    folder = f"tree/folder {i % 40}/e{i % 7}"
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/a file, {i}.bin", "wb") as f:
+        f.write(chance.randbytes(chance.choice([100, 3000, 9000, 20000, 60000])))
+END
+head -c $((8 * MIB)) /dev/urandom >large
+head -c 300 /dev/urandom >attribute
+head -c 30 /dev/urandom >tiny
+
+# every third file goes, and what comes then lies in the gaps
+{
+	find tree -name '*[258].bin' | sed 's/^tree\(.*\)/rm "\1"/'
+	cat <<-END
+		write large large.bin
+		write large larger.bin
+		mkdir inside
+		write tiny inside/tiny
+		ea_set "folder 0/e6/a file, 160.bin" user.x -f attribute
+		ea_set "folder 0/e6/a file, 160.bin" user.y -f attribute
+		ln "folder 0/e6/a file, 160.bin" "folder 1/second name"
+		symlink long /$(printf 'x%.0s' {1..100})
+	END
+} >commands
+
+# NAME SIZE mke2fs-OPTION...
+ext_volume() {
+	truncate -s "$2" "$1"
+	mke2fs -q -F -d tree "${@:3}" "$1" 2>/dev/null
+	debugfs -w -f commands "$1" >/dev/null 2>&1
+	e2fsck -fy "$1" >/dev/null 2>&1 || [ $? -eq 1 ] || fail "$1 is not well"
+}
+
+# BITS NAME SIZE mkfs-OPTION...
+fat_volume() {
+	truncate -s "$3" "$2"
+	mkfs.fat -F "$1" "${@:4}" "$2" >/dev/null
+	if [ "$1" -eq 12 ]; then
+		mcopy -s -i "$2" 'tree/folder 0' 'tree/folder 1' ::
+	else
+		mcopy -s -i "$2" tree/* ::
+	fi
+	{ mdir -/ -b -i "$2" :: | grep '[258].bin' || true; } | tr '\n' '\0' | xargs -0 -r mdel -i "$2"
+	head -c $(($1 == 12 ? 300000 : 8000000)) large | mcopy -i "$2" - ::large.bin
+}
+
+# in chains and in one piece, with gaps where files were deleted
+exfat_volume() {
+	truncate -s 12M exfat
+	mkfs.exfat -c 4096 exfat >/dev/null
+	mkdir filled
+	"$TOP/tests/lib/exfat-fill.py" exfat filled 160
+}
+
+ntfs_volume() {
+	truncate -s 64M ntfs
+	mkntfs -q -F -f -c 4096 ntfs 2>/dev/null
+	ntfs_mount ntfs mnt rw,streams_interface=windows,compression
+	cp -r tree/* mnt
+	find mnt -name '*[258].bin' -delete
+	cp large mnt/large.bin
+	mkdir mnt/packed
+	python3 -c 'import os; os.setxattr("mnt/packed", "system.ntfs_attrib", b"\x00\x08\x00\x00")'
+	{
+		seq 50000
+		head -c 300000 large
+	} >mnt/packed/packed.bin
+	echo main >mnt/two
+	head -c 70000 large >'mnt/two:second'
+	ln "mnt/folder 0/e6/a file, 160.bin" "mnt/folder 1/second name"
+	ntfs_umount mnt
+}
+
+# MAP IMAGE: the report
+look() { expect_rc 0 salvor report "$1" --copy "$2" --json && cp "$WORK/out" report; }
+
+# KIND IMAGE: sets of bad places by chance, the copy full of other things there
+judge() {
+	local i map=$WORK/chance.map
+	for ((i = 0; i < seeds; i++)); do
+		"$owners" make "$1" "$2" "$map" $((seed + i)) 120
+		cp --sparse=always "$2" copy
+		"$owners" poison copy "$map"
+		look "$map" copy
+		printf '%s %s: ' "$2" $((seed + i))
+		"$owners" check "$1" "$2" "$map" report || fail "$2 with seed $((seed + i))"
+	done
+}
+
+# IMAGE START LENGTH: a map with that area lost
+lose() {
+	local size
+	size=$(stat -c %s "$1")
+	{
+		echo '0x0 + 1'
+		[ "$2" -eq 0 ] || echo "0 $2 +"
+		echo "$2 $3 -"
+		[ $(($2 + $3)) -eq "$size" ] || echo "$(($2 + $3)) $((size - $2 - $3)) +"
+	} >one.map
+}
+
+# JQ-FILTER: holds of the report
+reported() { jq -e "$1" report >/dev/null || fail "not so: $1: $(head -c 2000 report)"; }
+
+note 'ext2, ext3, ext4'
+ext_volume ext2 40M -t ext2 -b 1024
+ext_volume ext3 48M -t ext3 -b 1024
+ext_volume ext4 96M -t ext4 -b 4096
+ext_volume inline 64M -t ext4 -b 1024 -I 256 -O inline_data,metadata_csum,ea_inode
+ext_volume meta_bg 64M -t ext4 -b 2048 -O meta_bg,^resize_inode
+for v in ext2 ext3 ext4 inline meta_bg; do judge ext $v; done
+
+note 'ext4: an inode, the first superblock and descriptors, a bitmap, attributes, an inline folder'
+where=$(debugfs -R 'imap "/folder 3/e2/a file, 443.bin"' ext4 2>/dev/null)
+block=$(sed -n 's/.*at block \([0-9]*\),.*/\1/p' <<<"$where") off=$((16#$(sed -n 's/.*offset 0x//p' <<<"$where")))
+lose ext4 $(((block * 4096 + off) / 512 * 512)) 512
+look one.map ext4
+reported '.volumes[0].files | any(.paths == ["/folder 3/e2/a file, 443.bin"] and .losses[0].kind == "record")'
+block=$(debugfs -R 'bmap large.bin 7' ext3 2>/dev/null)
+{
+	echo '0x0 + 1'
+	echo '0 0x2000 -'
+	echo "0x2000 $((block * 1024 - 0x2000)) +"
+	echo "$((block * 1024)) 1024 -"
+	echo "$(((block + 1) * 1024)) $((48 * MIB - (block + 1) * 1024)) +"
+} >two.map
+look two.map ext3
+reported '.volumes[0].files == [.volumes[0].files[] | select(.paths == ["/large.bin"] and .losses[0].start == 7168)]'
+reported '.volumes[0].metadata == 8192 and .volumes[0].unknown == 0'
+block=$(debugfs -R 'stat "/folder 0/e6/a file, 160.bin"' ext4 2>/dev/null | sed -n 's/.*File ACL: \([0-9]*\).*/\1/p')
+lose ext4 $((block * 4096)) 4096
+look one.map ext4
+reported '.volumes[0].files | length == 1 and (.[0].paths | length == 2) and .[0].losses[0].kind == "attributes"'
+
+note 'FAT12, FAT16, FAT32'
+fat_volume 12 fat12 2M -s 1
+fat_volume 16 fat16 96M -s 4
+fat_volume 32 fat32 96M -s 1
+for v in fat12 fat16 fat32; do judge $v $v; done
+# the boot sector of FAT32 has a copy, and one copy of the FAT is enough
+lose fat32 0 512
+look one.map fat32
+reported '.volumes[0] | .fs == "vfat" and .metadata == 512 and .caution == null'
+lose fat16 1024 20480
+look one.map fat16
+reported '.volumes[0] | .metadata == 20480 and .caution == null and (.files | length) == 0'
+
+note exFAT
+if command -v mkfs.exfat istat >/dev/null; then
+	exfat_volume
+	judge exfat exfat
+	# the boot region has a copy
+	lose exfat 0 512
+	look one.map exfat
+	reported '.volumes[0] | .fs == "exfat" and .metadata == 512 and .caution == null'
+	# where a chain goes on stands in the FAT alone; a file in one piece needs none
+	lose exfat $((2048 * 512)) 4096
+	look one.map exfat
+	reported '.volumes[0].files | length > 0 and all(.[]; .losses[0].kind == "map" or .losses[0].kind == "entries")'
+else
+	echo 'exFAT is left out: mkfs.exfat or istat is not installed'
+fi
+
+note 'XFS: files are not looked for, but free space is told where its trees can be read'
+if command -v mkfs.xfs xfs_db >/dev/null; then
+	make_fs xfs xfs $((32 * MIB)) 512
+	free_extents xfs xfs free
+	sort -n -k 2 free | tail -n 1 >largest
+	# not the volume's first MiB, which a map never calls free
+	read -r start _ <largest
+	start=$((start + 4 * MIB))
+	{
+		echo '0x0 + 1'
+		echo '0 4096 -'
+		echo "4096 $((start - 4096)) +"
+		echo "$start 8192 -"
+		echo "$((start + 8192)) $((32 * MIB - start - 8192)) +"
+	} >two.map
+	lose xfs "$start" 8192
+	look one.map xfs
+	reported '.volumes[0] | .fs == "xfs" and .reason != null and .free == 8192 and .unknown == 0'
+	look two.map xfs
+	reported '.volumes[0] | .free == 0 and .unknown == 12288'
+fi
+
+note 'an unknown volume, and one that is gone'
+head -c 1048576 /dev/urandom >noise
+lose noise 4096 512
+look one.map noise
+reported '.volumes[0] | .reason != null and .unknown == 512'
+
+note 'the report in words, and what is refused'
+lose ext4 0 4096
+expect_rc 0 salvor report one.map --copy ext4
+grep -q 'Of the filesystem itself' "$WORK/out" || fail "$(cat "$WORK/out")"
+expect_rc 6 salvor report one.map
+expect_said '--copy'
+expect_rc 5 salvor report no.map --copy ext4
+head -c 1048576 ext4 >short
+expect_rc 6 salvor report one.map --copy short
+
+note NTFS
+if [ -w /dev/fuse ]; then
+	ntfs_volume
+	judge ntfs ntfs
+	# a lost MFT record: the name stands in its folder's index; and the boot sector, which has a copy
+	number=$(fls -f ntfs -rp ntfs | sed -n 's/^r.r \([0-9]*\)-.*folder 1\/e1\/a file, 1121.bin$/\1/p' | head -n 1)
+	lcn=$(od -An -tu8 -j48 -N8 ntfs | tr -d ' ')
+	lose ntfs $((lcn * 4096 + number * 1024 + 512)) 512
+	look one.map ntfs
+	reported '.volumes[0].files | length == 1 and (.[0].paths == ["/folder 1/e1/a file, 1121.bin"]) and .[0].losses[0].kind == "record"'
+	lose ntfs 0 4096
+	look one.map ntfs
+	reported '.volumes[0] | .fs == "ntfs" and .metadata == 4096'
+else
+	echo 'NTFS is left out: filling it needs /dev/fuse'
+fi

@@ -7,9 +7,12 @@ set -eu -o pipefail
 . "$(dirname "$0")/../tests/lib/functions.sh"
 . "$TOP/tests/lib/screens.sh"
 . "$TOP/tests/lib/health.sh"
+. "$TOP/tests/lib/faults.sh"
 requires tmux mke2fs mkfs.fat mkntfs
 requires_loop
 work_dir pictures
+# a whole backup is waited for, however slow the machine is
+SEE_TRIES=3000
 # a short name: it can be read on the pages
 short_root=/run/pc
 [ ! -e "$short_root" ] || fail "$short_root is in the way"
@@ -61,6 +64,7 @@ attach_loop "$WORK/system" 512
 show_disk "$LOOP" 'Samsung SSD 870 EVO' S5Y2NJ0R204821F
 answer_of "${LOOP##*/}" nvme-good
 attach_loop "$WORK/old" 512
+old=$LOOP
 show_disk "$LOOP" 'WD Blue WD10EZEX' WCC6Y5U91K7P
 answer_of "${LOOP##*/}" ata-pending
 attach_loop "$WORK/new" 512
@@ -88,6 +92,16 @@ keys Enter
 see 'Where should the image of disk'
 choose 'BACKUP'
 picture place
+keys f
+see 'Which disk should become'
+choose '2149E5F8C7D1'
+picture format
+keys Enter
+see 'THIS ERASES A DISK'
+picture format-check
+keys Escape Escape
+see 'Where should the image of disk'
+choose 'BACKUP'
 keys Enter
 see '/places/loop'
 choose 'Image'
@@ -161,4 +175,50 @@ see 'What do you want to do?'
 keys 9
 see 'Try keys here'
 picture settings
+keys Escape
+mkdir -p "$ROOT"/sys/class/net/enp3s0/device "$ROOT/proc/net"
+echo 1 >"$ROOT/sys/class/net/enp3s0/carrier"
+echo 1000 >"$ROOT/sys/class/net/enp3s0/speed"
+keys n
+see 'cable: connected'
+picture network
+keys Escape
+see 'What do you want to do?'
+end_screen
+
+# the live system, where the language is asked for first
+start_screen 80 24 SALVOR_LIVE=1
+see 'Go on in English'
+picture welcome
+end_screen
+
+# the rescue of the old disk: some of it is bad, and a read in its free space does not come back before the gate is there
+start_screen 80 24 FAULTIO_GATE="$WORK/gate" LD_PRELOAD="$FAULTIO_SO" \
+	FAULTIO="$old:r:130000000:130100000:W:0:1 $old:r:20000256:20090000:5 $old:r:61000192:61000704:5 $old:r:97000448:99500032:5"
+see '! 42 sectors'
+keys 4
+choose 'WCC6Y5U91K7P'
+keys Enter
+choose '2149E5F8C7D1'
+keys Enter
+see 'Where should the map of the rescue live?'
+choose 'BACKUP'
+keys Enter
+see '/places/loop'
+picture rescue-map-place
+choose 'Go on'
+keys Enter
+choose 'Serial ends'
+type_text c7d1
+picture rescue-review
+choose 'ERASE'
+keys Enter
+see 'does not answer'
+picture rescue
+touch "$WORK/gate"
+see 'DONE, BUT SOME AREAS COULD NOT BE READ.'
+picture rescue-result
+keys f
+see 'Which files were hit'
+picture rescue-files
 umount "$ROOT/run/salvor/places/${LOOP##*/}"

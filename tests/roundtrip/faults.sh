@@ -52,6 +52,7 @@ if have_loop; then
 		for kind in source target; do
 			cp "$disk" "$WORK/disk-$kind-$i"
 			attach_loop "$WORK/disk-$kind-$i" 512
+			cleanup_fn detach_loop "$LOOP" # once unmounted, its file has a name that nobody knows as ours
 			echo "$LOOP" >"$WORK/loop-$kind-$i"
 		done
 	done

@@ -27,14 +27,6 @@ struct sit_walk {
 	uint64_t valid, nodes; /* blocks */
 };
 
-/* f2fs_fs.h numbers the bits of a byte from the highest. */
-static uint8_t turned(uint8_t byte)
-{
-	byte = (uint8_t)((byte & 0xf0) >> 4 | (byte & 0x0f) << 4);
-	byte = (uint8_t)((byte & 0xcc) >> 2 | (byte & 0x33) << 2);
-	return (uint8_t)((byte & 0xaa) >> 1 | (byte & 0x55) << 1);
-}
-
 static int map_segment(struct sit_walk *w, uint32_t segment, const uint8_t *entry)
 {
 	struct f2fs *f = w->f;
@@ -42,7 +34,7 @@ static int map_segment(struct sit_walk *w, uint32_t segment, const uint8_t *entr
 	unsigned int kind = get_le16(entry + SIT_COUNT) >> KIND_SHIFT;
 	uint8_t bits[SIT_VALID_SIZE];
 	for (size_t i = 0; i < sizeof(bits); i++) {
-		bits[i] = turned(entry[SIT_VALID + i]);
+		bits[i] = sv_reverse_bits(entry[SIT_VALID + i]);
 		found += (unsigned int)__builtin_popcount(bits[i]);
 	}
 	if (found != count || kind >= KINDS)

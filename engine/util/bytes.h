@@ -71,6 +71,14 @@ static inline void put_le64(void *p, uint64_t v)
 	put_le32(b + 4, (uint32_t)(v >> 32));
 }
 
+/* The bits of a byte in the other order. */
+static inline uint8_t sv_reverse_bits(uint8_t byte)
+{
+	byte = (uint8_t)((byte & 0xf0) >> 4 | (byte & 0x0f) << 4);
+	byte = (uint8_t)((byte & 0xcc) >> 2 | (byte & 0x33) << 2);
+	return (uint8_t)((byte & 0xaa) >> 1 | (byte & 0x55) << 1);
+}
+
 /* true and *sum = a + b when that fits 64 bits. */
 static inline bool sv_add_ok(uint64_t a, uint64_t b, uint64_t *sum)
 {

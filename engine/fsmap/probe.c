@@ -65,6 +65,18 @@ static int copy_hint(struct prober *p, uint64_t where, uint64_t unit)
 	return sv_mul_ok(where, unit, &off) ? copy_area(p, off, PROBE_HINT) : 0;
 }
 
+/* HFS+ names its volume in the first records of its catalog, right behind the tree's header. */
+static int copy_catalog(struct prober *p)
+{
+	uint8_t header[512];
+	if (p->vol->size < 1024 + sizeof(header))
+		return 0;
+	int rc = blk_pread(p->vol, header, sizeof(header), 1024, p->err);
+	if (rc || (memcmp(header, "H+", 2) != 0 && memcmp(header, "HX", 2) != 0))
+		return rc;
+	return copy_hint(p, get_be32(header + 288), get_be32(header + 40));
+}
+
 /*
  * NTFS names its volume in the MFT, FAT32 in the root folder, exFAT in its root folder; BitLocker
  * is recognised only with its metadata block.
@@ -110,7 +122,7 @@ static int fill(struct prober *p)
 		rc = copy_area(p, size - tail, tail);
 	if (!rc)
 		rc = copy_hints(p);
-	return rc;
+	return rc ? rc : copy_catalog(p);
 }
 
 static void take_value(blkid_probe pr, const char *name, char *out, size_t len)

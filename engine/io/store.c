@@ -288,7 +288,7 @@ static const struct fs_kind fs_kinds[] = {
 	{0xff534d42, "cifs", 0},      {0xfe534d42, "smb2", 0},	  {0x01021994, "tmpfs", 0},
 	{0x858458f6, "ramfs", 0},     {0x794c7630, "overlay", 0}, {0xf2f52010, "f2fs", 0},
 	{0x15013346, "udf", 0},	      {0x9660, "iso9660", 0},	  {0x73717368, "squashfs", 0},
-	{0x2fc12fc1, "zfs", 0},
+	{0x2fc12fc1, "zfs", 0},	      {0x482b, "hfsplus", 0},
 };
 
 bool store_gone(int dirfd)

@@ -44,12 +44,12 @@ SCREENS    := $(PICTURED) "tests/screens/tour.sh sizes" $(filter-out tests/scree
 INITRAMFS  := $(filter-out tests/initramfs/lib.sh,$(sort $(wildcard tests/initramfs/*.sh)))
 DIRTY_LIST  := $(sort $(wildcard tests/roundtrip/dirty-*.sh))
 DIRTY_SHORT := $(foreach d,$(DIRTY_LIST),"$d short")
-MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 xfs exfat f2fs swap btrfs
+MATRIX_FS  := ext2 ext3 ext4 ntfs fat12 fat16 fat32 xfs exfat f2fs hfsplus swap btrfs
 # cells of the matrix: TABLE-SECTOR-FILESYSTEM. The short one has each filesystem, each table, each size of sectors
 cells      = $(foreach c,$1,"tests/roundtrip/matrix.sh $(subst -, ,$c)")
 MATRIX     := $(call cells,$(foreach t,gpt msdos none,$(foreach s,512 4096,$(foreach f,$(MATRIX_FS),$t-$s-$f))))
 MATRIX_SHORT := $(call cells,$(MATRIX_FS:%=gpt-512-%) gpt-4096-ext2 msdos-512-fat32 msdos-4096-ext4 \
-	msdos-4096-exfat none-512-xfs none-512-fat16 none-4096-ntfs none-4096-btrfs)
+	msdos-4096-exfat msdos-4096-hfsplus none-512-xfs none-512-fat16 none-4096-ntfs none-4096-btrfs)
 RUN        := BUILD=$(BUILD) tests/run.sh
 AGAIN      := $(MAKE) --no-print-directory
 

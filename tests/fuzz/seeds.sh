@@ -220,6 +220,32 @@ f2fs_seeds() {
 	f2fs_seed files a0
 }
 
+# NAME SIZE OPTION...; what --pending leaves also with checksums that are put right
+hfsplus_seed() {
+	rm -f img
+	"$here/../lib/hfsplus-make.py" img "$2" "${@:3}"
+	pack hfsplus "$1" 512
+	[ "${*: -1}" = --pending ] || return 0
+	{
+		head -c 2 "$folder/hfsplus/seed-$1"
+		printf '\200'
+		tail -c +4 "$folder/hfsplus/seed-$1"
+	} | seed hfsplus "$1-sealed"
+}
+
+hfsplus_seeds() {
+	small_tree
+	hfsplus_seed empty $((4 << 20)) --block 512
+	hfsplus_seed files $((4 << 20)) --files tree
+	hfsplus_seed pieces $((20 << 20)) --block 512 --pieces 12 --x --files tree
+	hfsplus_seed wrapper $((4 << 20)) --wrapper --files tree
+	hfsplus_seed tail $((4 << 20)) --tail 3584
+	hfsplus_seed journal $((4 << 20)) --journal 65536 --files tree --x
+	hfsplus_seed pending $((4 << 20)) --journal 65536 --files tree --pending
+	head -c 30000 /dev/zero >tree/zeros
+	hfsplus_seed scattered $((6 << 20)) --block 512 --scatter --files tree
+}
+
 # PLACE BYTE...: patches of fuzz_layout.c that set bytes (hexadecimal) from that place on
 patch() {
 	local at=$1 byte
@@ -510,7 +536,7 @@ sense_seeds() {
 	printf '\162\003\021\004\0\0\0\014\0\012\200\0\0\0\0\001\043\105\147\211' | seed sense described
 }
 
-for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense; do
+for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs hfsplus owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

@@ -55,6 +55,7 @@ make_fs() {
 	f2fs)
 		mkfs.f2fs -q -w "$sector" -l t-f2fs "$file" >/dev/null
 		;;
+	hfsplus) "$TOP/tests/lib/hfsplus-make.py" "$file" "$bytes" ;;
 	swap)
 		mkswap -q -L t-swap "$file"
 		;;
@@ -200,6 +201,23 @@ _fill_f2fs() {
 	rm -r "$WORK/filler"
 }
 
+# Made anew with the files in it, and with a journal; tests/guest/hfsplus.sh is about volumes in use.
+_fill_hfsplus() {
+	local file=$1 state=$2 corpus=$3 opts=()
+	case $state in
+	empty) return 0 ;;
+	full) opts=(--fill $((1 << 30))) ;;
+	fragmented) opts=(--scatter --x) ;;
+	esac
+	"$TOP/tests/lib/hfsplus-make.py" "$file" "$(stat -c %s "$file")" --journal $((512 * 1024)) --files "$corpus" "${opts[@]}"
+}
+
+# FILE DIR: what sleuthkit finds, but for the volume's own files
+_dump_hfsplus() {
+	tsk_recover -a -f hfs "$1" "$2" >/dev/null
+	rm -rf -- "$2"/\$*
+}
+
 # FILE DIR: all files, whatever folder they are in, into one
 _dump_f2fs() {
 	local file n
@@ -311,6 +329,7 @@ fill_fs() {
 	ntfs) _fill_ntfs "${@:2}" ;;
 	xfs | exfat) _fill_mounted "$@" ;;
 	f2fs) _fill_f2fs "${@:2}" ;;
+	hfsplus) _fill_hfsplus "${@:2}" ;;
 	swap) _fill_swap "${@:2}" ;;
 	btrfs) _fill_btrfs "${@:2}" ;;
 	esac
@@ -326,6 +345,7 @@ check_fs() {
 	xfs) xfs_repair -n -f "$2" ;;
 	exfat) fsck.exfat -n "$2" ;;
 	f2fs) fsck.f2fs --dry-run "$2" ;;
+	hfsplus) "$TOP/tests/lib/hfsplus-check.py" "$2" ;;
 	swap) swaplabel "$2" ;;
 	btrfs) btrfs check --check-data-csum "$2" ;;
 	esac >"$WORK/fsck.out" 2>&1 || rc=$?
@@ -353,6 +373,7 @@ dump_fs() {
 		loop_umount "$mnt"
 		;;
 	f2fs) _dump_f2fs "$file" "$dir" ;;
+	hfsplus) _dump_hfsplus "$file" "$dir" ;;
 	swap) head -c 4096 "$file" >"$dir/first-page" ;;
 	btrfs) btrfs restore -s -i "$file" "$dir" >/dev/null 2>&1 ;;
 	esac

@@ -154,6 +154,14 @@ def free_f2fs(volume):
                 yield (start + n) * 4096, (start + n + 1) * 4096
 
 
+def free_hfsplus(volume):
+    unit = int(re.search(r"Allocation Block Size: (\d+)", run("fsstat", "-f", "hfs", volume).decode()).group(1))
+    for line in run("blkls", "-e", "-l", "-f", "hfs", volume).decode().splitlines():
+        addr, _, state = line.partition("|")
+        if state == "f":
+            yield int(addr) * unit, (int(addr) + 1) * unit
+
+
 def free_swap(volume):
     yield 4096, size_of(volume)
 
@@ -197,7 +205,7 @@ def free_btrfs(volume):
 
 def free(kind, volume):
     by_kind = {"ext": free_ext, "ntf": free_ntfs, "fat": free_fat, "swa": free_swap,
-               "xfs": free_xfs, "exf": free_exfat, "btr": free_btrfs, "f2f": free_f2fs}
+               "xfs": free_xfs, "exf": free_exfat, "btr": free_btrfs, "f2f": free_f2fs, "hfs": free_hfsplus}
     return merge(by_kind[kind[:3]](volume))
 
 

@@ -2,7 +2,7 @@
 # matrix.sh - one cell of the matrix: a table, a sector size, a filesystem; empty, full, fragmented, and aged
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# usage: matrix.sh gpt|msdos|none 512|4096 ext2|ext3|ext4|ntfs|fat12|fat16|fat32|xfs|exfat|f2fs|swap|btrfs
+# usage: matrix.sh gpt|msdos|none 512|4096 ext2|ext3|ext4|ntfs|fat12|fat16|fat32|xfs|exfat|f2fs|hfsplus|swap|btrfs
 # Save and verify the disk, restore it with --free keep to a file and to a loop device, and clone it to a file, that
 # were full of 0xA5; the used bytes, the checkers, the trees, the table and the source are compared.
 set -eu -o pipefail
@@ -13,6 +13,7 @@ requires jq python3 sfdisk dumpe2fs mke2fs mkntfs mkfs.fat mcopy fsstat blkls nt
 case $kind in
 ntfs) requires_fuse ;;
 f2fs) requires mkfs.f2fs sload.f2fs dump.f2fs fsck.f2fs ;;
+hfsplus) requires tsk_recover ;;
 xfs | btrfs) requires_kernel_fs "$kind" ;;
 exfat)
 	requires mkfs.exfat fsck.exfat mount.exfat-fuse
@@ -43,9 +44,11 @@ partition_type() {
 	gpt-ext? | gpt-xfs | gpt-btrfs | gpt-f2fs) echo L ;;
 	gpt-ntfs | gpt-exfat | gpt-fat1?) echo EBD0A0A2-B9E5-4433-87C0-68B6B72699C7 ;;
 	gpt-fat32) echo U ;;
+	gpt-hfsplus) echo 48465300-0000-11AA-AA11-00306543ECAC ;;
 	*-swap) echo S ;;
 	msdos-ext? | msdos-xfs | msdos-btrfs | msdos-f2fs) echo 83 ;;
 	msdos-ntfs | msdos-exfat) echo 7 ;;
+	msdos-hfsplus) echo af ;;
 	msdos-fat12) echo 1 ;;
 	msdos-fat16) echo e ;;
 	msdos-fat32) echo c ;;

@@ -14,6 +14,7 @@
 #include "engine/util/bytes.h"
 #include "engine/util/err.h"
 #include "engine/util/extent.h"
+#include "engine/util/secret.h"
 #include "engine/util/text.h"
 
 /*
@@ -41,6 +42,7 @@ struct sv_map_part {
 			   */
 	char reason[240]; /* "" when exact */
 	uint64_t used;	  /* bytes of this partition that would be read */
+	bool locked;	  /* an encrypted volume is in it whose key would tell what is free */
 	bool extended;	  /* an extended partition: only its EBRs are read for it */
 };
 

@@ -51,6 +51,11 @@ void fsmap_set_block_size(struct fsmap_reader *r, uint32_t block_size)
 	r->map->block_size = block_size;
 }
 
+void fsmap_set_locked(struct fsmap_reader *r)
+{
+	r->map->locked = true;
+}
+
 void fsmap_set_hibernated(struct fsmap_reader *r)
 {
 	r->map->hibernated = true;

@@ -33,6 +33,7 @@ struct fsmap {
 	char reason[240];    /* why whole or union, a plain sentence fragment; "" when exact */
 	uint32_t block_size; /* allocation unit in bytes, 0 when unknown */
 	uint64_t size;	     /* of the volume */
+	bool locked;	     /* an encrypted volume is in it that its key would open */
 	bool hibernated;     /* holds a suspended system: the other volumes of this machine must be
 				taken as dirty */
 	struct sv_extents used;	      /* normal list; everything else is proven free */

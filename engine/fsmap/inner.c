@@ -83,7 +83,10 @@ static int map_inner(struct fsmap_reader *r, struct blk_dev *dev, struct fsmap *
 {
 	struct fsmap_around around = r->around;
 	around.depth++;
-	return fsmap_read_at(dev, &around, map_ret, NULL);
+	int rc = fsmap_read_at(dev, &around, map_ret, NULL);
+	if (!rc && (*map_ret)->locked)
+		fsmap_set_locked(r);
+	return rc;
 }
 
 int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_piece *pieces,

@@ -166,9 +166,10 @@ static int find_key(struct luks *l)
 	if (ret == UNLOCK_OPEN)
 		return 0;
 	const char *why = obstacle(l, text, sizeof(text));
-	if (!why)
-		why = l->gaps ? "a part of its header cannot be read" : "no key opened it";
-	return stays(l, why);
+	if (why)
+		return stays(l, why);
+	fsmap_set_locked(l->r);
+	return stays(l, l->gaps ? "a part of its header cannot be read" : "no key opened it");
 }
 
 static int map_inside(struct luks *l)
@@ -220,6 +221,7 @@ static int read_luks(struct fsmap_reader *r)
 		return fsmap_whole(r, "its LUKS header is damaged or of an unknown version");
 	if (fsmap_unlock(r))
 		return open_luks(r, head, version);
+	fsmap_set_locked(r);
 	return fsmap_whole(r, "LUKS%u, locked: stored whole", version);
 }
 

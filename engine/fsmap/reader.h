@@ -100,6 +100,9 @@ struct unlock *fsmap_unlock(const struct fsmap_reader *r);
 /* The volume in words, for whoever is asked for its passphrase: `title` is its kind. */
 void fsmap_name_volume(const struct fsmap_reader *r, const char *title, char *text, size_t len);
 
+/* It is encrypted, and its key would open it. */
+void fsmap_set_locked(struct fsmap_reader *r);
+
 /* Doubt: the volume is read whole, for this reason. Returns FSMAP_IS_WHOLE. The first reason
  * stands. */
 int fsmap_whole(struct fsmap_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -9,20 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define KEY_FILE_MAX (8 * SV_MIB) /* as cryptsetup has it */
 #define ATTEMPTS     3
 
-struct secret {
-	uint8_t *bytes; /* owned; a mapping of its own, locked where that is allowed */
-	size_t len, room;
-};
-
 struct unlock {
 	const struct sv_unlock *how;
-	struct secret *v; /* key files, and passphrases that have opened something */
+	struct sv_secret *v; /* key files, and passphrases that have opened something */
 	size_t n;
 	unsigned int opened, shut; /* volumes; shut: of those that a key was tried on in vain */
 	char complaint[360];
@@ -32,42 +26,21 @@ struct unlock {
 
 /* ---- secrets ---- */
 
-static bool secret_make(struct secret *s, size_t room)
-{
-	/* not of the heap: a page that is wiped and gone is nobody's neighbour */
-	void *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return false;
-	mlock2(p, room, MLOCK_ONFAULT);
-	madvise(p, room, MADV_DONTDUMP);
-	*s = (struct secret){.bytes = p, .room = room};
-	return true;
-}
-
-static void secret_wipe(struct secret *s)
-{
-	if (!s->bytes)
-		return;
-	explicit_bzero(s->bytes, s->room);
-	munmap(s->bytes, s->room);
-	*s = (struct secret){0};
-}
-
 /* Takes the secret over, also when it fails. */
-static int keep(struct unlock *u, struct secret *s)
+static int keep(struct unlock *u, struct sv_secret *s)
 {
-	struct secret *v = reallocarray(u->v, u->n + 1, sizeof(*v));
+	struct sv_secret *v = reallocarray(u->v, u->n + 1, sizeof(*v));
 	if (!v) {
-		secret_wipe(s);
+		sv_secret_wipe(s);
 		return SV_E_NOMEM;
 	}
 	u->v = v;
 	v[u->n++] = *s;
-	*s = (struct secret){0};
+	*s = (struct sv_secret){0};
 	return 0;
 }
 
-static int fill(int fd, const char *path, struct secret *s, struct sv_err *err)
+static int fill(int fd, const char *path, struct sv_secret *s, struct sv_err *err)
 {
 	while (s->len < s->room) {
 		ssize_t got = read(fd, s->bytes + s->len, s->room - s->len);
@@ -89,22 +62,28 @@ static int fill(int fd, const char *path, struct secret *s, struct sv_err *err)
 
 static int read_key_file(struct unlock *u, const char *path, struct sv_err *err)
 {
-	struct secret s = {0};
+	struct sv_secret s = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return sv_fail(err, SV_E_USAGE, errno, path, "cannot open the key file %s", path);
-	int rc = secret_make(&s, KEY_FILE_MAX + 1) ? fill(fd, path, &s, err) : sv_fail_nomem(err);
+	int rc = sv_secret_create(&s, KEY_FILE_MAX + 1) ? fill(fd, path, &s, err)
+							: sv_fail_nomem(err);
 	close(fd);
 	if (!rc && keep(u, &s))
 		rc = sv_fail_nomem(err);
-	secret_wipe(&s);
+	sv_secret_wipe(&s);
 	return rc;
+}
+
+bool sv_unlock_has_keys(const struct sv_unlock *how)
+{
+	return how && (how->n_key_files || how->n_passphrases || how->ask);
 }
 
 int unlock_create(const struct sv_unlock *how, struct unlock **unlock_ret, struct sv_err *err)
 {
 	*unlock_ret = NULL;
-	if (!how || (!how->n_key_files && !how->ask))
+	if (!sv_unlock_has_keys(how))
 		return 0;
 	struct unlock *u = calloc(1, sizeof(*u));
 	if (!u)
@@ -125,7 +104,7 @@ void unlock_destroy(struct unlock *u)
 	if (!u)
 		return;
 	for (size_t i = 0; i < u->n; i++)
-		secret_wipe(&u->v[i]);
+		sv_secret_wipe(&u->v[i]);
 	free(u->v);
 	free(u);
 }
@@ -140,11 +119,19 @@ bool unlock_cancelled(void *unlock)
 
 typedef int (*try_fn)(void *arg, const void *key, size_t len, struct sv_err *err);
 
-static int try_known(struct unlock *u, try_fn try, void *arg)
+static int try_each(struct unlock *u, const struct sv_secret *v, size_t n, try_fn try, void *arg)
 {
 	int rc = UNLOCK_SHUT;
-	for (size_t i = 0; rc == UNLOCK_SHUT && i < u->n; i++)
-		rc = try(arg, u->v[i].bytes, u->v[i].len, &u->err);
+	for (size_t i = 0; rc == UNLOCK_SHUT && i < n; i++)
+		rc = try(arg, v[i].bytes, v[i].len, &u->err);
+	return rc;
+}
+
+static int try_known(struct unlock *u, try_fn try, void *arg)
+{
+	int rc = try_each(u, u->v, u->n, try, arg);
+	if (rc == UNLOCK_SHUT)
+		rc = try_each(u, u->how->passphrases, u->how->n_passphrases, try, arg);
 	return rc;
 }
 
@@ -152,8 +139,8 @@ static int try_known(struct unlock *u, try_fn try, void *arg)
 static int try_asked(struct unlock *u, const char *volume, unsigned int attempt, try_fn try,
 		     void *arg, bool *given)
 {
-	struct secret s = {0};
-	if (!secret_make(&s, SV_PASSPHRASE_MAX))
+	struct sv_secret s = {0};
+	if (!sv_secret_create(&s, SV_PASSPHRASE_MAX))
 		return SV_E_NOMEM;
 	int rc = u->how->ask(u->how->arg, volume, attempt, (char *)s.bytes, &u->err);
 	s.len = strnlen((char *)s.bytes, s.room - 1);
@@ -162,7 +149,7 @@ static int try_asked(struct unlock *u, const char *volume, unsigned int attempt,
 		rc = try(arg, s.bytes, s.len, &u->err);
 	if (rc == UNLOCK_OPEN && keep(u, &s))
 		rc = SV_E_NOMEM;
-	secret_wipe(&s);
+	sv_secret_wipe(&s);
 	return rc;
 }
 
@@ -206,7 +193,7 @@ int unlock_result(const struct unlock *u, const char *source, struct sv_err *err
 			*err = u->err;
 		return u->rc == SV_E_NOMEM ? sv_fail_nomem(err) : u->rc;
 	}
-	if (source && u->shut && !u->opened)
+	if (source && u->how->n_key_files && u->shut && !u->opened)
 		return sv_fail(err, SV_E_PASSPHRASE, 0, source,
 			       "no key file opens an encrypted volume of %s", source);
 	return 0;

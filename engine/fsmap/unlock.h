@@ -4,6 +4,7 @@
 #define SV_FSMAP_UNLOCK_H
 
 #include "engine/util/err.h"
+#include "engine/util/secret.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,13 +13,17 @@
 
 /*
  * Encrypted volumes are looked into, and never changed: what is saved stays encrypted. Each one is
- * tried with the key files in order, then with the passphrases that have opened another, then `ask`
- * is called. It is called on the thread that reads the map, may wait, and may end the whole by an
- * error of its own; three wrong answers end it with SV_E_PASSPHRASE.
+ * tried with the key files in order, then with the passphrases that have opened another, then with
+ * those that are known, then `ask` is called. It is called on the thread that reads the map, may
+ * wait, and may end the whole by an error of its own; three wrong answers end it with
+ * SV_E_PASSPHRASE.
  */
 struct sv_unlock {
 	const char *const *key_files; /* all their bytes are the key, as cryptsetup has it */
 	size_t n_key_files;
+	/* known already: it is no error when none of them fits */
+	const struct sv_secret *passphrases;
+	size_t n_passphrases;
 	/* `volume` names it, for people; `attempt` is 0, 1, 2. 0 and a NUL-terminated passphrase:
 	 * an empty one leaves the volume locked. NULL: nobody is asked. */
 	int (*ask)(void *arg, const char *volume, unsigned int attempt,
@@ -27,6 +32,9 @@ struct sv_unlock {
 	bool (*cancelled)(void *arg);
 	void *arg;
 };
+
+/* There is something to try, or somebody to ask. NULL is fine. */
+bool sv_unlock_has_keys(const struct sv_unlock *how);
 
 /* ---- inside of the engine ---- */
 
@@ -55,8 +63,8 @@ void unlock_stays(struct unlock *unlock, const char *volume, const char *reason)
 bool unlock_cancelled(void *unlock);
 
 /* What the reading of `source` comes to: 0, or what went wrong. SV_E_PASSPHRASE also when there
- * were encrypted volumes and no key opened any; not asked so early with `source` NULL. NULL is
- * fine. */
+ * were encrypted volumes and key files, and nothing opened any; not asked so early with `source`
+ * NULL. NULL is fine. */
 int unlock_result(const struct unlock *unlock, const char *source, struct sv_err *err);
 /* Why the first of those stays locked; "" when there is none. NULL is fine. */
 const char *unlock_complaint(const struct unlock *unlock);

@@ -210,6 +210,8 @@ int image_check_files(struct image_reader *r, enum image_check_what what, image_
  * for. info to be cleared. SV_E_NOT_FOUND: nothing there that could be continued. SV_E_NOMEM.
  */
 int image_begun(const char *part, struct image_info *info, uint64_t *volume_size);
+/* With an encrypted volume opened: going on takes its key. */
+bool image_begun_unlocked(const struct image_info *info);
 
 /* Images in a store directory (and unfinished *.part). */
 struct image_list_entry {

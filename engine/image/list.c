@@ -134,6 +134,16 @@ int image_begun(const char *part, struct image_info *info, uint64_t *volume_size
 	return 0;
 }
 
+bool image_begun_unlocked(const struct image_info *info)
+{
+	bool unlocked = false;
+	for (size_t i = 0; i < info->n_parts; i++)
+		unlocked |= !strcmp(info->parts[i].fs, "crypto_LUKS") &&
+			    (!strcmp(info->parts[i].state, "exact") ||
+			     !strcmp(info->parts[i].state, "union"));
+	return unlocked;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct image_list_entry *x = a, *y = b;

@@ -113,6 +113,7 @@ static int map_volume(struct planner *p, size_t i, struct sv_err *err)
 	if (rc)
 		return rc;
 	describe_volume(part, p->maps[i]);
+	part->locked = p->maps[i]->locked && !raw;
 	if (raw) {
 		fsmap_destroy(p->maps[i]);
 		p->maps[i] = NULL;
@@ -169,6 +170,7 @@ static int sort_parts(struct planner *p)
 			snprintf(part->reason, sizeof(part->reason), "not selected");
 			rc = sv_extents_add(&p->absent, part->start, part->size);
 		} else if (doubt) {
+			part->locked = false; /* opened it would be read whole, too */
 			snprintf(part->state, sizeof(part->state), "whole");
 			snprintf(part->reason, sizeof(part->reason), "%s",
 				 p->params->whole ? PLAN_REASON_WHOLE : p->layout->doubt);

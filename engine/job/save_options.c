@@ -68,7 +68,6 @@ struct begun {
 	struct image_info info;
 	uint64_t volume_size;
 	bool whole, partial; /* --whole, --partitions */
-	bool unlocked;	     /* --unlock, --key-file */
 };
 
 static bool begun_with(const struct begun *b, int number)
@@ -134,8 +133,7 @@ static int check_volumes(const struct save_run *run, const struct begun *b, stru
 /* Locked, the plan would be another one, which looks like a disk that has changed. */
 static int check_unlock(const struct save_run *run, const struct begun *b, struct sv_err *err)
 {
-	const struct sv_unlock *unlock = run->params.map.unlock;
-	if (!b->unlocked || (unlock && (unlock->ask || unlock->n_key_files)))
+	if (!image_begun_unlocked(&b->info) || sv_unlock_has_keys(run->params.map.unlock))
 		return 0;
 	return sv_fail(err, SV_E_REFUSED, 0, run->params.image,
 		       "%s.part was begun with an encrypted volume unlocked: continue it with "
@@ -175,9 +173,6 @@ static int settle_resumed(struct save_run *run, struct sv_err *err)
 	for (size_t i = 0; i < b.info.n_parts; i++) {
 		b.whole |= !strcmp(b.info.parts[i].reason, PLAN_REASON_WHOLE);
 		b.partial |= !strcmp(b.info.parts[i].state, "absent");
-		b.unlocked |= !strcmp(b.info.parts[i].fs, "crypto_LUKS") &&
-			      (!strcmp(b.info.parts[i].state, "exact") ||
-			       !strcmp(b.info.parts[i].state, "union"));
 	}
 	int rc = codec_find(b.info.codec) ? 0 : SV_E_FORMAT;
 	if (rc)

@@ -8,12 +8,11 @@
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 . "$TOP/tests/lib/faults.sh"
+. "$TOP/tests/lib/luks.sh"
 requires jq python3 qemu-img cryptsetup mke2fs e2fsck dumpe2fs debugfs sfdisk
 work_dir luks
 
 disk=$WORK/disk.img target=$WORK/target.img
-header=$((16 * MIB))
-COST=(--pbkdf argon2id --pbkdf-memory 32 --pbkdf-parallel 1 --pbkdf-force-iterations 4)
 LUKS_PY=$TOP/tests/lib/luks.py
 printf 'a long passphrase' >"$WORK/key"
 printf 'another one\n' >"$WORK/key2"
@@ -30,16 +29,6 @@ to_luks1() {
 
 # FILE: what is in a LUKS1 volume, in FILE.plain
 from_luks1() { qemu-img convert -O raw --object "$(qemu_secret)" --image-opts "$(qemu_luks1 "$1")" "$1.plain"; }
-
-# FILE KEY OPTION...: the same as LUKS2; the volume inside is 16 MiB larger than the filesystem
-to_luks2() {
-	local file=$1 key=$2
-	shift 2
-	cp "$file" "$file.luks"
-	truncate -s +$((2 * header)) "$file.luks"
-	cryptsetup reencrypt -q --encrypt --type luks2 "${COST[@]}" --reduce-device-size $((2 * header)) \
-		--key-file "$key" "$@" "$file.luks"
-}
 
 from_luks2() {
 	cp "$1" "$1.plain"
@@ -86,8 +75,8 @@ make_volumes() {
 	# as large as the partition it gets
 	truncate -s %1M "$WORK/old.luks"
 	old=$(($(cryptsetup luksDump "$WORK/old.luks" | awk '/Payload offset/ { print $3 }') * 512))
-	shifted $header $((96 * MIB)) <"$WORK/home.free0" >"$WORK/home.free"
-	shifted $header $((76 * MIB)) <"$WORK/data.free0" >"$WORK/data.free"
+	shifted $LUKS2_HEADER $((96 * MIB)) <"$WORK/home.free0" >"$WORK/home.free"
+	shifted $LUKS2_HEADER $((76 * MIB)) <"$WORK/data.free0" >"$WORK/data.free"
 	shifted "$old" $(($(stat -c %s "$WORK/old.luks") - old)) <"$WORK/old.free0" >"$WORK/old.free"
 	shifted 0 $((20 * MIB)) <"$WORK/boot.free0" >"$WORK/boot.free"
 }
@@ -213,11 +202,11 @@ hostile config.requirements '{"mandatory":["nobody-knows"]}' "$whole its header 
 hostile segments.1 '{"type":"crypt","offset":"33554432","size":"dynamic","iv_tweak":"0","encryption":"aes-xts-plain64","sector_size":512}' \
 	"$whole its header is damaged or of an unknown kind"
 cp "$volume" "$WORK/hostile"
-cryptsetup reencrypt -q --init-only --key-file "$WORK/key" "${COST[@]}" "$WORK/hostile"
+cryptsetup reencrypt -q --init-only --key-file "$WORK/key" "${LUKS_COST[@]}" "$WORK/hostile"
 expect_words "$WORK/hostile" "$whole it is being encrypted anew" --key-file "$WORK/key"
-truncate -s $header "$WORK/detached"
+truncate -s $LUKS2_HEADER "$WORK/detached"
 truncate -s 24M "$WORK/hostile"
-cryptsetup luksFormat -q --type luks2 "${COST[@]}" --header "$WORK/detached" --key-file "$WORK/key" "$WORK/hostile"
+cryptsetup luksFormat -q --type luks2 "${LUKS_COST[@]}" --header "$WORK/detached" --key-file "$WORK/key" "$WORK/hostile"
 expect_words "$WORK/detached" "$whole its header belongs to data on another volume" --key-file "$WORK/key"
 cp "$volume" "$WORK/hostile"
 cryptsetup erase -q "$WORK/hostile"

@@ -250,7 +250,8 @@ static void request(struct app *app, const struct page *page, enum request what)
 static bool edit_field(struct app *app, const struct page_block *field, int key)
 {
 	struct screen *screen = app->top;
-	char text[256];
+	char text[FACE_TEXT_MAX];
+	bool taken = true;
 	size_t len = strlen(field->value ? field->value : "");
 	snprintf(text, sizeof(text), "%s", field->value ? field->value : "");
 	if (key == CONTROL_U) {
@@ -265,11 +266,12 @@ static bool edit_field(struct app *app, const struct page_block *field, int key)
 		int n = wctomb(text + len, (wchar_t)key);
 		text[len + (size_t)SV_MAX(n, 0)] = '\0';
 	} else {
-		return key == KEY_CODE_RUBOUT;
+		taken = false;
 	}
-	if (screen->ops->text)
+	if (taken && screen->ops->text)
 		screen->ops->text(app, screen, field->id, text);
-	return true;
+	explicit_bzero(text, sizeof(text)); /* it may be secret */
+	return taken || key == KEY_CODE_RUBOUT;
 }
 
 static void on_key(struct app *app, const struct page *page, int key)
@@ -385,6 +387,7 @@ int app_run(struct app *app)
 		app->face->ops->wait(app->face, &page, &screen->view, tick_ms(screen), &event);
 		trace_event(&app->trace, event.kind);
 		on_event(app, &page, &event);
+		explicit_bzero(event.text, sizeof(event.text)); /* it may be secret */
 		if (event.kind != FACE_RESIZE)
 			tick(app, screen, event.kind == FACE_NOTHING);
 		page_clear(&page);

@@ -5,6 +5,7 @@
 
 #include "tui/content.h"
 #include "tui/face.h"
+#include "tui/keyring.h"
 #include "tui/marks.h"
 #include "tui/mounted.h"
 #include "tui/page.h"
@@ -88,9 +89,11 @@ struct app_image {
 	char store[64];		     /* kernel name of the disk or partition that holds it */
 };
 
+#define APP_IDENTITY_TEXT 600
+
 /* A disk that was seen: its number is never given to another one. */
 struct app_seen {
-	char key[600];
+	char key[APP_IDENTITY_TEXT];
 	unsigned int number;
 };
 
@@ -107,7 +110,9 @@ struct app {
 	size_t n_seen;
 	struct content *content;       /* what is on the disks, found out in the background */
 	struct vitals *vitals;	       /* how they are; NULL = not known */
+	struct keyring *keyring;       /* what opens encrypted volumes of theirs */
 	struct disk looked_at;	       /* whose health is shown */
+	struct disk to_unlock;	       /* whose encrypted volumes are */
 	struct disk to_format;	       /* that becomes a new backup disk */
 	struct unfinished *unfinished; /* backups that can be gone on with; NULL = none */
 	struct share *share;	       /* the store on another machine; NULL = none */
@@ -163,11 +168,17 @@ void app_shell(struct app *app);
 void app_scan_disks(struct app *app);
 /* "#1": the number of a disk in this session. */
 unsigned int app_disk_number(const struct app *app, const struct disk *disk);
+/* The same disk in the list as it is now, if it was plugged in again under whatever name; itself
+ * where there is none. */
+const struct disk *app_disk_now(const struct app *app, const struct disk *disk);
 /* The same disk in the list as it is now, NULL when it is gone. */
 const struct disk *app_disk_again(const struct app *app, const struct disk *disk);
 /* "#1  Samsung SSD 870 EVO  1.0 TB (931.5 GiB)  S/N S5Y2NJ0R204821F" */
 #define APP_DISK_TEXT 400
 const char *app_disk_name(const struct app *app, const struct disk *disk, char out[APP_DISK_TEXT]);
+/* What it is known by when it is seen again: its serial number, without one also the place where it
+ * is plugged in. Returns out. */
+const char *app_disk_identity(const struct disk *disk, char out[APP_IDENTITY_TEXT]);
 /* Two disks that are the same physical thing. */
 bool app_same_disk(const struct disk *a, const struct disk *b);
 
@@ -180,6 +191,6 @@ extern const struct screen_ops screen_home, screen_source, screen_parts, screen_
 	screen_progress, screen_log, screen_help, screen_power, screen_settings, screen_keymap,
 	screen_zone, screen_network, screen_format, screen_format_check, screen_message,
 	screen_wait, screen_contents, screen_health, screen_vitals, screen_rescue,
-	screen_rescue_start, screen_hit, screen_welcome;
+	screen_rescue_start, screen_hit, screen_welcome, screen_unlock;
 
 #endif

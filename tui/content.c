@@ -18,9 +18,10 @@ struct entry {
 
 /* Shared by the interface's thread and the reading thread; whoever leaves last frees it. */
 struct content {
-	pthread_mutex_t lock; /* guards all below but root */
+	pthread_mutex_t lock; /* guards all below but root and ring */
 	pthread_cond_t wake;
 	const char *root;
+	struct keyring *ring;
 	struct entry **entries;
 	size_t n;
 	bool changed, stop;
@@ -33,6 +34,7 @@ static void content_free(struct content *content)
 		free(content->entries[i]);
 	}
 	free(content->entries);
+	keyring_release(content->ring);
 	pthread_mutex_destroy(&content->lock);
 	pthread_cond_destroy(&content->wake);
 	free(content);
@@ -66,17 +68,8 @@ static bool is_bare(const struct sv_map *map)
 	return !*map->doubt && (!map->n_parts || (!map->parts[0].number && !*map->parts[0].fs));
 }
 
-/* Without the lock: this may take as long as the disk likes. */
-static void look(const char *root, const struct disk *disk, struct content_view *view)
+static void view_of_map(const struct sv_map *map, struct content_view *view)
 {
-	struct sv_map *map = NULL;
-	struct sv_err err = {0};
-	struct sv_map_params params = {.root = root, .source = disk->path, .unguarded = true};
-	if (sv_map_read(&params, &map, &err)) {
-		view->state = CONTENT_FAILED;
-		snprintf(view->sentence, sizeof(view->sentence), "%.255s", err.text);
-		return;
-	}
 	view->state = CONTENT_READY;
 	view->used = map->used;
 	snprintf(view->table, sizeof(view->table), "%s", map->table);
@@ -86,9 +79,29 @@ static void look(const char *root, const struct disk *disk, struct content_view 
 		memcpy(view->parts, map->parts, map->n_parts * sizeof(*view->parts));
 		view->n_parts = map->n_parts;
 	}
+}
+
+/* Without the lock: this may take as long as the disk likes. */
+static void look(const struct content *content, const struct disk *disk, struct content_view *view)
+{
+	struct sv_map *map = NULL;
+	struct sv_err err = {0};
+	struct keys *keys = keys_create(content->ring, disk, NULL);
+	struct sv_map_params params = {.root = content->root,
+				       .source = disk->path,
+				       .unguarded = true,
+				       .unlock = keys_unlock(keys)};
+	int rc = sv_map_read(&params, &map, &err);
+	keys_destroy(keys);
+	if (rc) {
+		view->state = CONTENT_FAILED;
+		snprintf(view->sentence, sizeof(view->sentence), "%.255s", err.text);
+		return;
+	}
+	view_of_map(map, view);
 	/* only a look: a disk that cannot be read is not called empty */
 	if (is_bare(map))
-		disk_look_blank(root, disk, &view->blank, NULL);
+		disk_look_blank(content->root, disk, &view->blank, NULL);
 	sv_map_destroy(map);
 }
 
@@ -115,7 +128,7 @@ static void read_one(struct content *content, struct entry *entry)
 	entry->view.state = CONTENT_READING;
 	entry->written = written_to(content->root, &disk);
 	pthread_mutex_unlock(&content->lock);
-	look(content->root, &disk, &view);
+	look(content, &disk, &view);
 	pthread_mutex_lock(&content->lock);
 	content_view_clear(&entry->view);
 	entry->view = view;
@@ -141,13 +154,14 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-struct content *content_create(const char *root)
+struct content *content_create(const char *root, struct keyring *ring)
 {
 	pthread_t thread;
 	struct content *content = calloc(1, sizeof(*content));
 	if (!content)
 		return NULL;
 	content->root = root;
+	content->ring = keyring_share(ring);
 	pthread_mutex_init(&content->lock, NULL);
 	pthread_cond_init(&content->wake, NULL);
 	if (pthread_create(&thread, NULL, reader, content)) {
@@ -174,16 +188,20 @@ static bool is_as_it_was(const struct content *content, const struct entry *entr
 	       entry->written == written_to(content->root, &entry->disk);
 }
 
+static void look_again(struct entry *entry)
+{
+	if (entry->view.state == CONTENT_READING)
+		entry->again = true;
+	else
+		entry->view.state = CONTENT_WAITING;
+}
+
 static void want_one(struct content *content, const struct disk *disk, bool again)
 {
 	struct entry *entry = find(content, disk);
 	if (entry) {
-		if (!again || is_as_it_was(content, entry))
-			return;
-		if (entry->view.state == CONTENT_READING)
-			entry->again = true;
-		else
-			entry->view.state = CONTENT_WAITING;
+		if (again && !is_as_it_was(content, entry))
+			look_again(entry);
 		return;
 	}
 	struct entry **grown = reallocarray(content->entries, content->n + 1, sizeof(*grown));
@@ -205,6 +223,31 @@ void content_want(struct content *content, const struct disk_list *disks, bool a
 	for (size_t i = 0; i < disks->n; i++)
 		want_one(content, &disks->v[i], again);
 	pthread_cond_signal(&content->wake);
+	pthread_mutex_unlock(&content->lock);
+}
+
+void content_again(struct content *content, const struct disk *disk)
+{
+	pthread_mutex_lock(&content->lock);
+	struct entry *entry = find(content, disk);
+	if (entry)
+		look_again(entry);
+	pthread_cond_signal(&content->wake);
+	pthread_mutex_unlock(&content->lock);
+}
+
+void content_put(struct content *content, const struct disk *disk, const struct sv_map *map)
+{
+	pthread_mutex_lock(&content->lock);
+	struct entry *entry = find(content, disk);
+	/* one that is being read comes to the same, as it has the keys or is looked at again */
+	if (entry && entry->view.state == CONTENT_READING) {
+		entry->again = true;
+	} else if (entry) {
+		content_view_clear(&entry->view);
+		view_of_map(map, &entry->view);
+		content->changed = true;
+	}
 	pthread_mutex_unlock(&content->lock);
 }
 

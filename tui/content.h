@@ -4,6 +4,8 @@
 #ifndef TUI_CONTENT_H
 #define TUI_CONTENT_H
 
+#include "tui/keyring.h"
+
 #include "engine/salvor.h"
 
 enum content_state {
@@ -31,12 +33,17 @@ struct content_view {
  * disk that does not answer: the thread then ends with the program.
  */
 struct content;
-struct content *content_create(const char *root);
+/* `ring`: what opens encrypted volumes; NULL is fine. */
+struct content *content_create(const char *root, struct keyring *ring);
 void content_destroy(struct content *content);
 
 /* Look at these disks; what is known already is kept unless the disk was plugged in anew. `again`:
  * look anew at those that were written to since, or could not be read. */
 void content_want(struct content *content, const struct disk_list *disks, bool again);
+/* Look at this one anew, whatever was written to it: its keys are others now. */
+void content_again(struct content *content, const struct disk *disk);
+/* Somebody has looked at it meanwhile: this is what is on it. */
+void content_put(struct content *content, const struct disk *disk, const struct sv_map *map);
 void content_get(struct content *content, const struct disk *disk, struct content_view *view_ret);
 void content_view_clear(struct content_view *view);
 /* true once after something new was found out. */

@@ -17,11 +17,13 @@ enum face_event_kind {
 	FACE_CLOSED, /* the terminal is gone */
 };
 
+#define FACE_TEXT_MAX 520 /* bytes of a field with the final NUL: a passphrase fits */
+
 struct face_event {
 	enum face_event_kind kind;
 	int key, id;
 	enum request request;
-	char text[256];
+	char text[FACE_TEXT_MAX];
 };
 
 /* Where the reader of a page is; kept by the screen, so that coming back finds it again. */

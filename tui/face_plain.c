@@ -20,13 +20,14 @@
 
 struct face_plain {
 	struct face face;
-	struct guard guard; /* a password is asked for without an echo */
-	int signals;	    /* of face_signals(), borrowed */
-	char line[256];	    /* typed so far */
+	struct guard guard;	  /* a password is asked for without an echo */
+	int signals;		  /* of face_signals(), borrowed */
+	char line[FACE_TEXT_MAX]; /* typed so far */
 	size_t len;
 	bool asking; /* a text for the field `field` is asked for */
 	int field;
 	bool silent;	   /* the terminal does not echo */
+	bool echoed;	   /* it did before */
 	unsigned int told; /* permille of the last progress sentence */
 	time_t told_at;
 	bool progressing;
@@ -58,9 +59,9 @@ static void say_choice(const struct page *page, const struct page_block *block)
 	label_of(page, block, label);
 	printf("%s. %s", label, block->text ? block->text : "");
 	if (block->kind == BLOCK_FIELD || block->kind == BLOCK_OPTION)
-		printf(": %s", block->secret		       ? ""
-			       : block->value && *block->value ? block->value
-							       : _("nothing yet"));
+		printf(": %s", !block->value || !*block->value ? _("nothing yet")
+			       : block->secret		       ? _("typed, and not shown")
+							       : block->value);
 	fputs("\n", stdout);
 }
 
@@ -232,7 +233,11 @@ static void set_echo(struct face_plain *p, bool on)
 	p->silent = !on;
 	if (tcgetattr(STDIN_FILENO, &t))
 		return;
-	t.c_lflag = on ? t.c_lflag | ECHO : t.c_lflag & ~(tcflag_t)ECHO;
+	if (!on)
+		p->echoed = t.c_lflag & ECHO;
+	t.c_lflag &= ~(tcflag_t)ECHO;
+	if (on && p->echoed)
+		t.c_lflag |= ECHO;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &t);
 }
 

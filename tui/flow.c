@@ -64,6 +64,19 @@ bool flow_reads_disk(const struct plan *plan)
 	       plan->kind == PLAN_RESCUE;
 }
 
+bool flow_reads_volumes(const struct plan *plan)
+{
+	return flow_reads_disk(plan) && plan->kind != PLAN_COPY;
+}
+
+bool flow_takes_part(const struct plan *plan, int number)
+{
+	for (size_t i = 0; i < plan->n_parts && !plan->all_parts; i++)
+		if (plan->parts[i] == number)
+			return true;
+	return plan->all_parts;
+}
+
 bool flow_writes_store(const struct plan *plan)
 {
 	return plan->kind == PLAN_SAVE || plan->kind == PLAN_COPY || plan->kind == PLAN_RESCUE;
@@ -264,13 +277,22 @@ static void add_parts(const struct plan *plan, char *out, size_t cap)
 	flow_add_word(out, cap, list);
 }
 
-/* What is read of a source. */
-static void add_reading(const struct plan *plan, char *out, size_t cap)
+void flow_add_unlock(const struct app *app, char *out, size_t cap)
 {
+	if (keyring_has(app->keyring, &app->plan.source))
+		flow_add_word(out, cap, "--unlock");
+}
+
+/* What is read of a source. */
+static void add_reading(const struct app *app, char *out, size_t cap)
+{
+	const struct plan *plan = &app->plan;
 	if (!plan->all_parts)
 		add_parts(plan, out, cap);
 	if (plan->whole)
 		flow_add_word(out, cap, "--whole");
+	else
+		flow_add_unlock(app, out, cap);
 }
 
 /* What becomes of unreadable areas, and of what was written. */
@@ -296,7 +318,9 @@ static void save_command(const struct app *app, const char *image, char *out, si
 	if (!plan->resume) {
 		flow_add_word(out, cap, "--preset");
 		flow_add_word(out, cap, flow_presets[plan->preset]);
-		add_reading(plan, out, cap);
+		add_reading(app, out, cap);
+	} else {
+		flow_add_unlock(app, out, cap);
 	}
 	add_care(plan, out, cap);
 	if (plan->resume)
@@ -333,7 +357,7 @@ static void clone_command(const struct app *app, char *out, size_t cap)
 	flow_disk_spec(&plan->source, spec, sizeof(spec));
 	flow_add_word(out, cap, spec);
 	add_target(plan, out, cap);
-	add_reading(plan, out, cap);
+	add_reading(app, out, cap);
 }
 
 /* What comes nearest: cp knows no report, and looks at nothing twice. */
@@ -382,7 +406,8 @@ static int create_save(struct app *app, const char *image, struct sv_job **job, 
 			.source = plan->source.path,
 			.partitions = all ? NULL : plan->parts,
 			.n_partitions = all ? 0 : plan->n_parts,
-			.whole = plan->whole && !plan->resume},
+			.whole = plan->whole && !plan->resume,
+			.unlock = keys_unlock(app->work->keys)},
 		.image = image,
 		.preset = plan->resume ? NULL : flow_presets[plan->preset],
 		.level = INT_MIN,
@@ -421,7 +446,8 @@ static int create_clone(struct app *app, struct sv_job **job, struct sv_err *err
 			.source = plan->source.path,
 			.partitions = plan->all_parts ? NULL : plan->parts,
 			.n_partitions = plan->all_parts ? 0 : plan->n_parts,
-			.whole = plan->whole},
+			.whole = plan->whole,
+			.unlock = keys_unlock(app->work->keys)},
 		.target = plan->target.path,
 		.free_mode = (enum sv_free_mode)plan->free_mode,
 		.confirm_erase = id,
@@ -522,9 +548,12 @@ void flow_start(struct app *app)
 	app_log(app, "%s", command);
 	work_destroy(app->work);
 	app->work = make_work(app, image);
-	if (app->work)
+	if (app->work) {
 		app->work->unchecked = app->plan.kind != PLAN_VERIFY &&
 				       app->plan.kind != PLAN_COPY && app->plan.no_verify;
+		if (flow_reads_volumes(&app->plan))
+			app->work->keys = keys_create(app->keyring, &app->plan.source, NULL);
+	}
 	int rc = app->work ? create_job(app, image, &job, &err) : sv_fail_nomem(&err);
 	if (!app_start_job(app, rc, job, &err))
 		return;

@@ -49,6 +49,10 @@ const char *flow_cannot_go_on(const struct app *app);
 void flow_go_on(struct app *app);
 /* What the plan reads and what it overwrites: disks that must not be pulled out. */
 bool flow_reads_disk(const struct plan *plan);
+/* What is in use is found out by looking into the volumes of the source. */
+bool flow_reads_volumes(const struct plan *plan);
+/* The partition of the source is among those that are read. */
+bool flow_takes_part(const struct plan *plan, int number);
 bool flow_erases_disk(const struct plan *plan);
 /* The disks may have changed since they were chosen: then a page says so. */
 bool flow_disks_still_there(struct app *app);
@@ -57,6 +61,8 @@ void flow_command(const struct app *app, char *out, size_t cap);
 /* A word of a command, quoted where a shell wants it; a disk as a command names it. */
 void flow_add_word(char *out, size_t cap, const char *word);
 void flow_disk_spec(const struct disk *disk, char *out, size_t cap);
+/* That the volumes of the source are unlocked, where they are. */
+void flow_add_unlock(const struct app *app, char *out, size_t cap);
 
 /* ---- rescues (flow_rescue.c) ---- */
 

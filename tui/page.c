@@ -12,6 +12,8 @@
 static void block_clear(struct page_block *block)
 {
 	free(block->text);
+	if (block->secret && block->value)
+		explicit_bzero(block->value, strlen(block->value));
 	free(block->value);
 	free(block->samples);
 	free(block->segments);
@@ -202,7 +204,9 @@ void page_field(struct page *page, int id, const char *name, const char *value, 
 	block->id = id;
 	block->secret = secret;
 	block->text = clean(page, name);
-	block->value = clean(page, value);
+	/* not shown, so it may hold what it likes, and leaves no copies */
+	block->value = secret ? strdup(value) : clean(page, value);
+	page->lost |= !block->value;
 }
 
 void page_gauge(struct page *page, unsigned int permille)

@@ -5,6 +5,7 @@
 #include "tui/flow.h"
 #include "tui/i18n.h"
 #include "tui/task.h"
+#include "tui/unlock.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ID_START = 1, ID_DOMAIN, ID_RETRIES, ID_SLOW, ID_TYPED };
+enum { ID_START = 1, ID_DOMAIN, ID_RETRIES, ID_SLOW, ID_TYPED, ID_UNLOCK };
 
 static const char *const domain_words[] = {N_("everything, what is in use first"),
 					   N_("only what is in use"),
@@ -189,6 +190,7 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 	fill_ends(app, page);
 	fill_map(app, s, page);
 	fill_options(plan, page);
+	unlock_plan_item(app, page, ID_UNLOCK);
 	if (!plan->to_file)
 		erase_check(page, &plan->target, ID_TYPED, plan->typed);
 	page_item(page, ID_START, 0, cannot_start(plan, s), "%s",
@@ -224,6 +226,10 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		change(&app->plan, request, id);
 	if (request != REQ_ENTER)
 		return false;
+	if (id == ID_UNLOCK) {
+		unlock_push(app, &app->plan.source);
+		return true;
+	}
 	if (id != ID_START) {
 		change(&app->plan, REQ_RIGHT, id);
 		return true;

@@ -5,6 +5,7 @@
 #include "tui/flow.h"
 #include "tui/i18n.h"
 #include "tui/task.h"
+#include "tui/unlock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ enum review_id {
 	REVIEW_FREE,
 	REVIEW_TYPED,
 	REVIEW_RESUME,
-	REVIEW_RESCUE
+	REVIEW_RESCUE,
+	REVIEW_UNLOCK
 };
 
 static const char *const preset_words[FLOW_PRESETS] = {N_("fast     zstd 1"), N_("normal   zstd 3"),
@@ -35,11 +37,12 @@ struct review_look {
 	char path[1400];
 	bool exists;	 /* an image of that name */
 	bool unfinished; /* NAME.part */
+	bool unlocked;	 /* which was begun with an encrypted volume unlocked */
 };
 
 struct review_state {
 	bool known; /* the store has answered; or it is none of our business */
-	bool exists, unfinished;
+	bool exists, unfinished, unlocked;
 	struct task *looking;
 	struct review_look *look;
 };
@@ -61,14 +64,20 @@ static void fill_chosen_parts(const struct app *app, struct page *page)
 	page_text(page, STYLE_NORMAL, "  %s%s", _("only partitions"), list);
 }
 
+static void fill_doubt(struct page *page, const struct sv_map_part *part)
+{
+	if (*part->inside)
+		page_text(page, STYLE_DIM, _("Partition %d: %s"), part->number, part->inside);
+	if (*part->reason && !part->extended)
+		page_text(page, STYLE_DIM, _("Partition %d: %s"), part->number, part->reason);
+}
+
 static void fill_doubts(const struct app *app, struct page *page)
 {
 	struct content_view view;
 	content_get(app->content, &app->plan.source, &view);
 	for (size_t i = 0; i < view.n_parts; i++)
-		if (*view.parts[i].reason && !view.parts[i].extended)
-			page_text(page, STYLE_DIM, _("Partition %d: %s"), view.parts[i].number,
-				  view.parts[i].reason);
+		fill_doubt(page, &view.parts[i]);
 	if (*view.warning)
 		page_text(page, STYLE_WARN, "%s", view.warning);
 	content_view_clear(&view);
@@ -115,10 +124,15 @@ static void look_run(void *arg)
 {
 	struct review_look *look = arg;
 	char part[sizeof(look->path) + 8];
+	struct image_info info = {0};
+	uint64_t ignored;
 	struct stat st;
 	snprintf(part, sizeof(part), "%s.part", look->path);
 	look->exists = lstat(look->path, &st) == 0;
 	look->unfinished = lstat(part, &st) == 0;
+	look->unlocked = look->unfinished && !image_begun(part, &info, &ignored) &&
+			 image_begun_unlocked(&info);
+	image_info_clear(&info);
 }
 
 /* What the store said, once it has; waits at most `ms`. */
@@ -131,6 +145,7 @@ static void look_take(struct app *app, struct review_state *s, int ms)
 	s->known = true;
 	s->exists = s->look->exists;
 	s->unfinished = s->look->unfinished;
+	s->unlocked = s->look->unlocked;
 	task_leave(s->looking);
 	s->looking = NULL;
 }
@@ -164,14 +179,17 @@ static const char *not_yet(const struct review_state *s)
 	return s->known ? NULL : _("the place it goes to does not answer yet");
 }
 
-static void fill_start(const struct plan *plan, const struct review_state *s, struct page *page)
+static void fill_start(const struct app *app, const struct review_state *s, struct page *page)
 {
+	const struct plan *plan = &app->plan;
 	const char *why = not_yet(s);
 	if (s->exists)
 		why = _("an image of this name is already there: go back and type another name");
 	else if (s->unfinished && !plan->resume)
 		why = _("an unfinished backup of this name is there: go on with it, or type "
 			"another name");
+	else if (s->unlocked && plan->resume && !keyring_has(app->keyring, &plan->source))
+		why = _("it was begun with an encrypted volume unlocked: unlock it first");
 	page_item(page, REVIEW_START, 0, why, "%s",
 		  plan->resume ? _("GO ON with the unfinished backup") : _("START the backup"));
 }
@@ -184,7 +202,8 @@ static void fill_save(const struct app *app, const struct review_state *s, struc
 	flow_image_path(app, image, sizeof(image));
 	page_text(page, STYLE_STRONG, _("TO    %s"), image);
 	page_gap(page);
-	fill_start(plan, s, page);
+	fill_start(app, s, page);
+	unlock_plan_item(app, page, REVIEW_UNLOCK);
 	if (!plan->resume) {
 		fill_space(plan, page);
 		page_option(page, REVIEW_PRESET, _("Compression"), "%s",
@@ -248,6 +267,7 @@ static void fill_clone(const struct app *app, struct page *page)
 	fill_source(app, page);
 	fill_health(app, page);
 	fill_target(app, page);
+	unlock_plan_item(app, page, REVIEW_UNLOCK);
 	fill_space(plan, page);
 	fill_free(plan, page);
 	fill_verify(plan, page);
@@ -347,6 +367,10 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		return false;
 	if (id == REVIEW_RESCUE) {
 		flow_rescue_instead(app);
+		return true;
+	}
+	if (id == REVIEW_UNLOCK) {
+		unlock_push(app, &app->plan.source);
 		return true;
 	}
 	if (id != REVIEW_START) {

@@ -3,6 +3,7 @@
 #include "tui/disks.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/unlock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,22 @@ static void fill_offer(const struct app *app, struct page *page)
 	page_action(page, REQ_RESCUE, NULL);
 }
 
+/* Below a disk the way to unlock it: its number, and this. */
+#define SOURCE_UNLOCK 200000
+
+static void fill_disks(const struct app *app, struct page *page)
+{
+	char key = 'U';
+	for (size_t i = 0; i < app->disks.n; i++) {
+		const struct disk *disk = &app->disks.v[i];
+		int id = (int)app_disk_number(app, disk);
+		disks_item(app, page, id, disk, disk->live ? disk->in_use : NULL);
+		unlock_lines(app, page, disk);
+		if (!disk->live && unlock_item(app, page, SOURCE_UNLOCK + id, key, disk))
+			key = 0;
+	}
+}
+
 static void fill(const struct app *app, const struct screen *screen, struct page *page)
 {
 	(void)screen;
@@ -34,11 +51,7 @@ static void fill(const struct app *app, const struct screen *screen, struct page
 			  ? _("Which disk is FAILING? It is only read, never changed.")
 			  : _("Which disk do you want to SAVE? It is only read, never changed."));
 	page_gap(page);
-	for (size_t i = 0; i < app->disks.n; i++) {
-		const struct disk *disk = &app->disks.v[i];
-		disks_item(app, page, (int)app_disk_number(app, disk), disk,
-			   disk->live ? disk->in_use : NULL);
-	}
+	fill_disks(app, page);
 	if (!app->disks.n)
 		page_text(page, STYLE_WARN, "%s", _("No disk was found."));
 	fill_offer(app, page);
@@ -70,7 +83,13 @@ static void go_on(struct app *app)
 
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
 {
+	const struct disk *shut = disks_by_number(app, id - SOURCE_UNLOCK);
 	(void)screen;
+	if (request == REQ_ENTER && shut) {
+		unlock_push(app, shut);
+		return true;
+	}
+	id = shut ? id - SOURCE_UNLOCK : id; /* the disk above it is meant */
 	if (request == REQ_RESCAN) {
 		app_scan_disks(app);
 		content_want(app->content, &app->disks, true);
@@ -103,15 +122,8 @@ const struct screen_ops screen_source = {
 
 /* ---- its partitions ---- */
 
-#define PARTS_NEXT 100000
-
-static bool part_chosen(const struct plan *plan, int number)
-{
-	for (size_t i = 0; i < plan->n_parts && !plan->all_parts; i++)
-		if (plan->parts[i] == number)
-			return true;
-	return plan->all_parts;
-}
+#define PARTS_NEXT   100000
+#define PARTS_UNLOCK 100001
 
 static void parts_fill(const struct app *app, const struct screen *screen, struct page *page)
 {
@@ -128,12 +140,15 @@ static void parts_fill(const struct app *app, const struct screen *screen, struc
 		if (part->extended)
 			continue;
 		page_item(page, part->number, 0, NULL, "[%c] %d  %s  %s  %s, %s used",
-			  part_chosen(&app->plan, part->number) ? 'x' : ' ', part->number,
+			  flow_takes_part(&app->plan, part->number) ? 'x' : ' ', part->number,
 			  *part->fs ? part->fs : _("unknown"),
 			  *part->label ? part->label : part->name, sv_text_size(size, part->size),
 			  sv_text_size(used, part->used));
+		if (*part->inside)
+			page_item_line(page, STYLE_DIM, "%s", part->inside);
 		if (*part->reason)
-			page_item_line(page, STYLE_DIM, "%s", part->reason);
+			page_item_line(page, part->locked ? STYLE_WARN : STYLE_DIM, "%s",
+				       part->reason);
 	}
 	if (!view.n_parts)
 		page_text(page, STYLE_WARN, "%s",
@@ -144,6 +159,7 @@ static void parts_fill(const struct app *app, const struct screen *screen, struc
 		  app->plan.all_parts || app->plan.n_parts ? NULL
 							   : _("mark at least one partition"),
 		  "%s", _("Go on"));
+	unlock_item(app, page, PARTS_UNLOCK, 'U', &app->plan.source);
 	page_text(page, STYLE_DIM, "%s", _("The partition table is always included."));
 	page_action(page, REQ_MARK, NULL);
 }
@@ -158,7 +174,7 @@ static void toggle_part(struct app *app, int number)
 	int kept[APP_MAX_PARTS] = {0};
 	for (size_t i = 0; i < view.n_parts && n < APP_MAX_PARTS; i++) {
 		int it = view.parts[i].number;
-		if (!view.parts[i].extended && part_chosen(plan, it) != (it == number))
+		if (!view.parts[i].extended && flow_takes_part(plan, it) != (it == number))
 			kept[n++] = it;
 	}
 	size_t all = 0;
@@ -175,6 +191,8 @@ static bool parts_act(struct app *app, struct screen *screen, enum request reque
 	(void)screen;
 	if (request == REQ_ENTER && id == PARTS_NEXT)
 		go_on(app);
+	else if (request == REQ_ENTER && id == PARTS_UNLOCK)
+		unlock_push(app, &app->plan.source);
 	else if (request == REQ_ENTER || request == REQ_MARK)
 		toggle_part(app, id);
 	return false;

@@ -43,6 +43,9 @@ static void app_clear(struct app *app)
 	share_close(app->share);
 	work_log_destroy(app->log);
 	content_destroy(app->content);
+	/* whoever still reads a disk has no use for them any more */
+	keyring_forget(app->keyring, NULL);
+	keyring_release(app->keyring);
 	marks_clear(&app->plan.marks);
 	vitals_destroy(app->vitals);
 	unfinished_destroy(app->unfinished);
@@ -64,7 +67,8 @@ int tui_run(const struct tui_params *params)
 	signal(SIGINT, SIG_IGN);
 	int signals = face_signals();
 	app.log = work_log_create();
-	app.content = content_create(params->root);
+	app.keyring = keyring_create();
+	app.content = content_create(params->root, app.keyring);
 	app.vitals = vitals_create(params->root);
 	app.unfinished = unfinished_create(params->root);
 	app.face = app.log && app.content ? make_face(params, signals) : NULL;

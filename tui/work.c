@@ -173,6 +173,8 @@ bool work_poll(struct work *work)
 	work->code = rc ? sv_exit_code(rc) : 0;
 	work->ended = true;
 	work->ended_ns = now_ns();
+	keys_destroy(work->keys);
+	work->keys = NULL;
 	return true;
 }
 
@@ -180,6 +182,7 @@ void work_stop(struct work *work)
 {
 	if (!work->ended)
 		sv_job_cancel(work->job);
+	keys_cancel(work->keys);
 	work->stopping = true;
 }
 
@@ -218,7 +221,9 @@ void work_destroy(struct work *work)
 {
 	if (!work)
 		return;
+	keys_cancel(work->keys);
 	sv_job_destroy(work->job);
+	keys_destroy(work->keys);
 	sv_report_destroy(work->report);
 	free(work);
 }

@@ -3,6 +3,8 @@
 #ifndef TUI_WORK_H
 #define TUI_WORK_H
 
+#include "tui/keyring.h"
+
 #include "engine/salvor.h"
 
 /* ---- log: the last lines of what happened; any thread ---- */
@@ -33,6 +35,7 @@ struct work_area {
 struct work {
 	struct sv_job *job;
 	struct work_log *log; /* borrowed */
+	struct keys *keys;    /* of the source; owned, wiped at the end; NULL = none */
 	char what[64];	      /* "Back up", for the title */
 	char from[400], to[400];
 	struct sv_progress now;
@@ -45,6 +48,7 @@ struct work {
 	bool seen;	   /* its end was shown on its page */
 	bool paused;	   /* the user wants it to stand still; a rescue does */
 	bool hot;	   /* and the heat of a disk */
+	bool gone;	   /* its disk was, when it was looked at last */
 	unsigned int rest; /* of sv_job_rest() */
 	int code;	   /* exit code once ended */
 	struct sv_err err;

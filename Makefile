@@ -60,7 +60,7 @@ AGAIN      := $(MAKE) --no-print-directory
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
-all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(MO) $(TESTS) $(BUILD)/faultio.so $(BUILD)/faultalloc.so
+all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(MO) $(TESTS) $(BUILD)/faultio.so $(BUILD)/faultalloc.so $(BUILD)/sgdisk.so
 
 ## help: this list
 help:
@@ -164,6 +164,11 @@ $(BUILD)/faultio.so: $(FAULTIO) tests/preload/faultio.h tests/preload/place.h
 	$(Q)$(PRELOAD_CC) -o $@ $(FAULTIO) -ldl -pthread
 
 $(BUILD)/faultalloc.so: tests/preload/faultalloc.c tests/preload/place.h
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $@")
+	$(Q)$(PRELOAD_CC) -o $@ $< -ldl
+
+$(BUILD)/sgdisk.so: tests/preload/sgdisk.c
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC      $@")
 	$(Q)$(PRELOAD_CC) -o $@ $< -ldl

@@ -19,6 +19,7 @@ struct ask {
 	char path[SYSFS_PATH];
 	char *text; /* of HEALTH_JSON_MAX + 1 */
 	size_t len;
+	bool behind; /* a controller or a deep sleep stands before the disk */
 };
 
 /* ---- running smartctl ---- */
@@ -205,11 +206,19 @@ static int read_disk(struct ask *ask, struct health *health)
 {
 	struct health_answer answer;
 	int rc = ask_one(ask, ask->path, NULL, health, &answer);
+	ask->behind = rc || answer.raid || answer.status == SMART_ASLEEP || health->no_answer;
 	if (rc || answer.has_data || health->no_answer)
 		return rc;
 	if (answer.bridge)
 		return ask_bridge(ask, health);
 	return answer.raid ? ask_raid(ask, health) : 0;
+}
+
+static void ask_hidden(const struct health_params *params, struct health *health)
+{
+	struct hidden hidden;
+	hidden_read(params->root, params->disk, health->protocol, &hidden);
+	health_add_hidden(health, &hidden);
 }
 
 int health_read(const struct health_params *params, struct health *health, struct sv_err *err)
@@ -221,6 +230,8 @@ int health_read(const struct health_params *params, struct health *health, struc
 	snprintf(ask.path, sizeof(ask.path), "%s%s", params->root, params->disk->path);
 	int rc = ask.text ? read_disk(&ask, health) : SV_E_NOMEM;
 	free(ask.text);
+	if (!rc && !params->brief && !ask.behind && !health->no_answer)
+		ask_hidden(params, health);
 	if (rc)
 		health_clear(health);
 	return rc ? sv_fail_nomem(err) : 0;

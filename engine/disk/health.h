@@ -11,7 +11,8 @@
 
 /*
  * smartctl of smartmontools asks the disk, with commands that only read; its JSON (smartctl(8),
- * option -j) is parsed here and never trusted. A disk that sleeps is left asleep unless `wake`.
+ * option -j) is parsed here and never trusted. What smartctl does not ask, hidden.h does. A disk
+ * that sleeps is left asleep unless `wake`.
  */
 
 enum health_verdict { HEALTH_UNKNOWN, HEALTH_GOOD, HEALTH_WORN, HEALTH_FAILING };
@@ -45,6 +46,11 @@ enum health_cause {
 	HEALTH_BACKUP,
 	/* hints, whatever the verdict */
 	HEALTH_LOCKED,
+	HEALTH_OPAL,
+	HEALTH_SHADOW,
+	HEALTH_HPA,	/* MB */
+	HEALTH_AMA,	/* MB */
+	HEALTH_DCO,	/* MB */
 	HEALTH_HOT,	/* degrees Celsius */
 	HEALTH_CRC,	/* transfers */
 	HEALTH_MEMBERS, /* disks */
@@ -111,6 +117,9 @@ int health_read(const struct health_params *params, struct health *health_ret, s
 
 /* Too warm for a long job. */
 bool health_is_hot(const struct health *health);
+
+/* About the disk as such, not its health: it is locked, or shows less than it has. */
+bool health_is_odd(enum health_cause cause);
 
 /* So hot that it must not work on: what the makers allow, and no more. */
 bool health_is_critical(const struct health *health);

@@ -4,6 +4,7 @@
 #define SV_DISK_HEALTH_INT_H
 
 #include "engine/disk/health.h"
+#include "engine/disk/hidden.h"
 
 #define HEALTH_JSON_MAX (512 * 1024) /* a long answer has 60 KiB */
 #define HEALTH_DEVICES	32
@@ -57,6 +58,8 @@ int health_parse_scan(const char *text, size_t len, struct health_device devices
 void health_judge(struct health *health, const struct health_answer *answer);
 /* Forget all but one reason why nothing is known. */
 void health_unknown(struct health *health, enum health_cause cause, uint64_t n);
+/* What it keeps back. */
+void health_add_hidden(struct health *health, const struct hidden *hidden);
 void health_add_reason(struct health *health, enum health_cause cause, enum health_verdict level,
 		       uint64_t n);
 

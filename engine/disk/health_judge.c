@@ -14,6 +14,7 @@
 #define WORN_PERCENT	    90	/* of the planned life */
 #define HOT_SPINNING	    55	/* degrees Celsius: makers allow 60 */
 #define HOT_ELECTRONIC	    70	/* makers allow 70 to 85 */
+#define MEGABYTE	    1000000u
 #define CRITICAL_SPINNING   60
 #define CRITICAL_ELECTRONIC 85
 
@@ -81,6 +82,24 @@ const struct health_words health_words[HEALTH_CAUSES] = {
 	[HEALTH_LOCKED] = {"locked",
 			   SAME("it is locked by a password: nothing on it can be read or "
 				"written until it is unlocked")},
+	[HEALTH_OPAL] = {"opal_locked",
+			 SAME("it is locked by its own encryption (Opal): what is in locked parts "
+			      "can be neither read nor written until it is unlocked")},
+	[HEALTH_SHADOW] = {"opal_shadow",
+			   SAME("it shows the page that asks for its password (Opal), not its "
+				"content: unlock it before you save it or write to it")},
+	[HEALTH_HPA] = {"hpa", WORDS("%llu MB behind its end is hidden (host protected area, HPA): "
+				     "it is neither read nor written",
+				     "%llu MB behind its end are hidden (host protected area, "
+				     "HPA): they are neither read nor written")},
+	[HEALTH_AMA] = {"ama", WORDS("%llu MB behind its end is hidden (accessible max address, "
+				     "AMA): it is neither read nor written",
+				     "%llu MB behind its end are hidden (accessible max address, "
+				     "AMA): they are neither read nor written")},
+	[HEALTH_DCO] = {"dco", WORDS("%llu MB behind its end is hidden (device configuration, "
+				     "DCO): it is neither read nor written",
+				     "%llu MB behind its end are hidden (device configuration, "
+				     "DCO): they are neither read nor written")},
 	[HEALTH_HOT] = {"hot", SAME("it has %llu degrees Celsius: let air flow before a long job")},
 	[HEALTH_CRC] = {"crc", WORDS("%llu transfer was garbled on the way: is its cable in order?",
 				     "%llu transfers were garbled on the way: is its cable in "
@@ -175,6 +194,36 @@ static void judge_nvme(struct health *h)
 static bool only_warm(const struct health *h)
 {
 	return h->critical_warning == NVME_TEMPERATURE;
+}
+
+bool health_is_odd(enum health_cause cause)
+{
+	return cause >= HEALTH_LOCKED && cause <= HEALTH_DCO;
+}
+
+/* A hint changes no verdict, nor that there is none. */
+static void add_hint(struct health *h, enum health_cause cause, uint64_t n)
+{
+	health_add_reason(h, cause, SV_MIN(h->verdict, HEALTH_GOOD), n);
+}
+
+static void add_size(struct health *h, enum health_cause cause, uint64_t bytes)
+{
+	if (bytes)
+		add_hint(h, cause, SV_MAX(bytes / MEGABYTE, 1u));
+}
+
+void health_add_hidden(struct health *h, const struct hidden *hidden)
+{
+	if (hidden->locked)
+		add_hint(h, HEALTH_LOCKED, 0);
+	if (hidden->opal_locked)
+		add_hint(h, HEALTH_OPAL, 0);
+	if (hidden->opal_shadow)
+		add_hint(h, HEALTH_SHADOW, 0);
+	add_size(h, HEALTH_HPA, hidden->hpa);
+	add_size(h, HEALTH_AMA, hidden->ama);
+	add_size(h, HEALTH_DCO, hidden->dco);
 }
 
 bool health_is_hot(const struct health *h)

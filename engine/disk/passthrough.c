@@ -3,12 +3,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/disk/passthrough.h"
 
+#include "engine/disk/scsi.h"
 #include "engine/disk/sense.h"
 #include "engine/util/bytes.h"
 
 #include <errno.h>
 #include <linux/nvme_ioctl.h>
-#include <scsi/sg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -20,10 +20,6 @@
 #define READ_10	  0x28
 #define READ_16	  0x88
 #define NVME_READ 0x02
-
-/* Source: linux/include/scsi/scsi_status.h, which userspace is not given. */
-enum { HOST_OK = 0, HOST_NO_CONNECT = 1, HOST_TIME_OUT = 3 };
-enum { STATUS_GOOD = 0, STATUS_CHECK = 2 };
 
 static bool takes_scsi(const struct disk *disk)
 {
@@ -80,39 +76,28 @@ static uint8_t make_cdb(uint8_t cdb[16], uint64_t lba, uint32_t blocks)
 	return 16;
 }
 
-static int judge(const struct sg_io_hdr *h, const uint8_t *sb, struct sense *sense)
+static int judge(const struct scsi_answer *a, struct sense *sense)
 {
-	sense_parse(sb, h->sb_len_wr, sense);
-	if (h->host_status == HOST_NO_CONNECT)
+	sense_parse(a->sense, a->sense_len, sense);
+	if (a->host == SCSI_HOST_NO_CONNECT)
 		return ENODEV;
-	if (h->host_status == HOST_TIME_OUT)
+	if (a->host == SCSI_HOST_TIME_OUT)
 		return ETIMEDOUT;
-	if (h->host_status != HOST_OK)
+	if (a->host != SCSI_HOST_OK)
 		return EIO;
-	if (h->status == STATUS_CHECK)
+	if (a->status == SCSI_CHECK)
 		return sense_errno(sense);
-	return h->status == STATUS_GOOD && h->resid == 0 ? 0 : EIO;
+	return a->status == SCSI_GOOD && !a->missing ? 0 : EIO;
 }
 
 static int scsi_read(const struct passthrough *pass, void *buf, uint32_t len, uint64_t lba,
 		     struct sense *sense)
 {
-	uint8_t cdb[16], sb[96];
-	struct sg_io_hdr h = {
-		.interface_id = 'S',
-		.dxfer_direction = SG_DXFER_FROM_DEV,
-		.cmd_len = make_cdb(cdb, lba, len / pass->block),
-		.mx_sb_len = sizeof(sb),
-		.dxfer_len = len,
-		.dxferp = buf,
-		.cmdp = cdb,
-		.sbp = sb,
-		.timeout = pass->timeout_ms,
-	};
-	memset(sb, 0, sizeof(sb));
-	if (ioctl(pass->fd, SG_IO, &h) < 0)
-		return call_errno(errno);
-	return judge(&h, sb, sense);
+	uint8_t cdb[16];
+	struct scsi_answer answer;
+	size_t cdb_len = make_cdb(cdb, lba, len / pass->block);
+	int e = scsi_send(pass->fd, cdb, cdb_len, buf, len, pass->timeout_ms, &answer);
+	return e ? call_errno(e) : judge(&answer, sense);
 }
 
 /* ---- NVMe ---- */

@@ -27,6 +27,7 @@ static int check_ends(struct clone_run *run, struct sv_err *err)
 	if (rc)
 		return rc;
 	source_say_unguarded(run->job, &run->source);
+	job_say_hidden(run->job, p->map.root, run->source.is_device ? &run->source.disk : NULL);
 	run->target = (struct target_params){
 		.root = p->map.root,
 		.target = p->target,
@@ -37,7 +38,10 @@ static int check_ends(struct clone_run *run, struct sv_err *err)
 		.source_name = p->map.source,
 		.source = &run->source,
 	};
-	return target_check(&run->target, &run->sink.target, err);
+	rc = target_check(&run->target, &run->sink.target, err);
+	if (!rc)
+		target_say_hidden(run->job, &run->target, &run->sink.target);
+	return rc;
 }
 
 static int plan(struct clone_run *run, struct sv_err *err)

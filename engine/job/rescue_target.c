@@ -82,6 +82,8 @@ int rescue_open_target(struct rescue_run *run, struct sv_err *err)
 	if (!rc)
 		rc = target_open(&run->target_params, &run->target, err);
 	if (!rc)
+		target_say_hidden(run->job, &run->target_params, &run->target);
+	if (!rc)
 		rc = lock_target(run, err);
 	if (!rc)
 		blk_file_buffered(run->target.base);

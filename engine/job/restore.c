@@ -288,6 +288,8 @@ static int restore_run(struct sv_job *job, void *p, struct sv_err *err)
 		rc = target_check(&run.target, target, err);
 	}
 	if (!rc)
+		target_say_hidden(job, &run.target, target);
+	if (!rc)
 		rc = say_start(&run, err);
 	if (!rc && !s->params.dry_run) {
 		rc = target_open(&run.target, target, err);

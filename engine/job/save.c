@@ -313,6 +313,8 @@ static int save_run(struct sv_job *job, void *p, struct sv_err *err)
 		rc = source_open(&run.params.map, run.params.image, &run.source, err);
 	if (!rc) {
 		source_say_unguarded(job, &run.source);
+		job_say_hidden(job, run.params.map.root,
+			       run.source.is_device ? &run.source.disk : NULL);
 		rc = make_image(&run, err);
 	} else {
 		free(run.partitions);

@@ -4,6 +4,7 @@
 
 #include "engine/job/job.h"
 
+#include "engine/disk/hidden.h"
 #include "engine/disk/layout.h"
 
 #include <stdio.h>
@@ -116,6 +117,17 @@ void source_say_unguarded(struct sv_job *job, const struct source *source)
 			"write "
 			"to it",
 			source->disk.path);
+}
+
+void job_say_hidden(struct sv_job *job, const char *root, const struct disk *disk)
+{
+	struct hidden hidden;
+	char text[HIDDEN_TEXT];
+	if (!disk)
+		return;
+	hidden_read(root, disk, "", &hidden);
+	if (hidden_text(&hidden, text))
+		job_say(job, SV_EVENT_WARNING, "%s keeps something back: %s", disk->path, text);
 }
 
 void source_close(struct source *source)

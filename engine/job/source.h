@@ -23,6 +23,8 @@ int source_open(const struct sv_map_params *params, const char *store, struct so
 		struct sv_err *err);
 /* A warning when the kernel's guard over it could not be set. */
 void source_say_unguarded(struct sv_job *job, const struct source *source);
+/* A warning of what a disk keeps back, source or target; NULL = it is no disk. */
+void job_say_hidden(struct sv_job *job, const char *root, const struct disk *disk);
 void source_close(struct source *source);
 
 /* Why a partition is read whole with params->whole. */

@@ -203,6 +203,12 @@ int target_check(const struct target_params *params, struct target *t, struct sv
 	return 0;
 }
 
+void target_say_hidden(struct sv_job *job, const struct target_params *params,
+		       const struct target *t)
+{
+	job_say_hidden(job, params->root, t->is_device ? &t->identity.disk : NULL);
+}
+
 int target_open(const struct target_params *params, struct target *t, struct sv_err *err)
 {
 	int rc;

@@ -38,6 +38,10 @@ struct target {
  * SV_E_NOT_FOUND, SV_E_REFUSED. */
 int target_check(const struct target_params *params, struct target *target, struct sv_err *err);
 
+/* A warning of what a checked disk keeps back, which stays as it is. */
+void target_say_hidden(struct sv_job *job, const struct target_params *params,
+		       const struct target *target);
+
 /* Open for writing, checking again on the descriptor that it is still what was checked.
  * SV_E_REFUSED, SV_E_TARGET. */
 int target_open(const struct target_params *params, struct target *target, struct sv_err *err);

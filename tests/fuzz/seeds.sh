@@ -536,7 +536,66 @@ sense_seeds() {
 	printf '\162\003\021\004\0\0\0\014\0\012\200\0\0\0\0\001\043\105\147\211' | seed sense described
 }
 
-for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs hfsplus owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense; do
+# WORD=VALUE...: 512 bytes of little endian words, as IDENTIFY DEVICE has them
+ata_words() {
+	python3 -c 'import struct, sys
+words = [0] * 256
+for word in sys.argv[1:]:
+    n, value = word.split("=")
+    words[int(n)] = int(value, 0)
+sys.stdout.buffer.write(struct.pack("<256H", *words))' "$@"
+}
+
+# LBA in six hexadecimal bytes, low ones first: the registers in sense data, as a command without data leaves them
+ata_registers() {
+	local lba=("$@")
+	printf '\001\026\162\001\0\035\0\0\0\016\011\014\001\0\0\0'
+	printf '%b' "\\x${lba[3]}\\x${lba[0]}\\x${lba[4]}\\x${lba[1]}\\x${lba[5]}\\x${lba[2]}\\x40\\x50"
+}
+
+# Level 0 Discovery of a disk that is locked: 72 bytes behind the first four
+opal_answer() {
+	printf '\0\0\0\110\0\0\0\001'
+	head -c 40 /dev/zero
+	printf '\0\001\020\014'
+	head -c 12 /dev/zero
+	printf '\0\002\020\010\017\0\0\0\0\0\0\0'
+	head -c 1972 /dev/zero
+}
+
+# a byte that says who is asked, the size of the disk, then answers: how it went, data, sense data
+identify_seeds() {
+	local size='\0\0\0\012\0\0\0\0'
+	{
+		printf '%b' "\\0200$size\\0"
+		ata_words 48=0x4001 82=0x402 83=0x4c00 101=5 128=7
+		printf '\0'
+		ata_registers ff ff 0f 0 0 0
+		printf '\0'
+		ata_words 0=2 3=0xffff 4=0x1f
+		printf '\0\0'
+		opal_answer
+	} | seed identify ata
+	{
+		printf '%b' "\\0200$size\\0"
+		ata_words 83=0x4400 101=5 119=0x4100
+		printf '\0'
+		ata_registers ff ff 0f 0 0 0
+	} | seed identify ama
+	{
+		printf '%b' "\\001$size\\0"
+		opal_answer
+	} | seed identify scsi
+	{
+		printf '%b' "\\002$size"
+		head -c 256 /dev/zero
+		printf '\001'
+		head -c 3839 /dev/zero
+		opal_answer
+	} | seed identify nvme
+}
+
+for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs hfsplus owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense identify; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

@@ -8,18 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void identity_key(const struct disk *disk, char *out, size_t cap)
+const char *app_disk_identity(const struct disk *disk, char out[APP_IDENTITY_TEXT])
 {
 	bool unique = *disk->serial && !disk->duplicate_serial;
-	snprintf(out, cap, "%s|%s|%llu|%s|%s%s", disk->model, disk->serial,
+	snprintf(out, APP_IDENTITY_TEXT, "%s|%s|%llu|%s|%s%s", disk->model, disk->serial,
 		 (unsigned long long)disk->size, disk->wwn, unique ? "" : disk->port,
 		 unique ? "" : disk->path);
+	return out;
 }
 
 static struct app_seen *find_seen(const struct app *app, const struct disk *disk)
 {
-	char key[sizeof(app->seen->key)];
-	identity_key(disk, key, sizeof(key));
+	char key[APP_IDENTITY_TEXT];
+	app_disk_identity(disk, key);
 	for (size_t i = 0; i < app->n_seen; i++)
 		if (!strcmp(app->seen[i].key, key))
 			return &app->seen[i];
@@ -35,7 +36,7 @@ static void remember(struct app *app, const struct disk *disk)
 		return;
 	app->seen = grown;
 	struct app_seen *seen = &grown[app->n_seen];
-	identity_key(disk, seen->key, sizeof(seen->key));
+	app_disk_identity(disk, seen->key);
 	seen->number = (unsigned int)++app->n_seen;
 }
 
@@ -75,10 +76,8 @@ unsigned int app_disk_number(const struct app *app, const struct disk *disk)
 
 bool app_same_disk(const struct disk *a, const struct disk *b)
 {
-	char left[600], right[600];
-	identity_key(a, left, sizeof(left));
-	identity_key(b, right, sizeof(right));
-	return !strcmp(left, right);
+	char left[APP_IDENTITY_TEXT], right[APP_IDENTITY_TEXT];
+	return !strcmp(app_disk_identity(a, left), app_disk_identity(b, right));
 }
 
 const struct disk *app_disk_again(const struct app *app, const struct disk *disk)
@@ -87,6 +86,15 @@ const struct disk *app_disk_again(const struct app *app, const struct disk *disk
 		if (app_same_disk(&app->disks.v[i], disk))
 			return &app->disks.v[i];
 	return NULL;
+}
+
+const struct disk *app_disk_now(const struct app *app, const struct disk *disk)
+{
+	const struct disk *now = app_disk_again(app, disk);
+	for (size_t i = 0; i < app->disks.n && !now; i++)
+		if (disk_came_back(disk, &app->disks.v[i]))
+			now = &app->disks.v[i];
+	return now ? now : disk;
 }
 
 const char *app_disk_name(const struct app *app, const struct disk *disk, char out[APP_DISK_TEXT])
@@ -185,11 +193,24 @@ bool disks_is_failing(const struct app *app, const struct disk *disk)
 	return health.verdict == HEALTH_FAILING;
 }
 
+/* What it keeps back is neither saved nor overwritten. */
+static void fill_odd(const struct app *app, struct page *page, const struct disk *disk,
+		     const struct health *health)
+{
+	char text[HEALTH_TEXT];
+	for (size_t i = 0; i < health->n_reasons; i++)
+		if (health_is_odd(health->reasons[i].cause))
+			page_text(page, STYLE_WARN, _("! Disk #%u: %s."),
+				  app_disk_number(app, disk),
+				  vitals_reason(&health->reasons[i], text));
+}
+
 void disks_warning(const struct app *app, struct page *page, const struct disk *disk, bool target)
 {
 	struct health health;
 	char text[HEALTH_TEXT];
 	vitals_get(app->vitals, disk, &health);
+	fill_odd(app, page, disk, &health);
 	if (health.verdict < HEALTH_WORN)
 		return;
 	const char *why = vitals_reason(&health.reasons[0], text);
@@ -300,8 +321,7 @@ static void item_alarm(const struct app *app, struct page *page, const struct di
 	char text[HEALTH_TEXT];
 	vitals_get(app->vitals, disk, &health);
 	for (size_t i = 0; i < health.n_reasons; i++)
-		if ((!i && health.verdict >= HEALTH_WORN) ||
-		    health.reasons[i].cause == HEALTH_LOCKED)
+		if ((!i && health.verdict >= HEALTH_WORN) || health_is_odd(health.reasons[i].cause))
 			page_item_line(page, SV_MAX(style_of(health.verdict), STYLE_WARN), "! %s",
 				       vitals_reason(&health.reasons[i], text));
 }

@@ -23,7 +23,8 @@ enum page_style disks_health_style(const struct health *health);
 enum page_style disks_reason_style(const struct health_reason *reason);
 /* One line of the worst it says, when it is worn or failing. */
 void disks_alarm(const struct app *app, struct page *page, const struct disk *disk);
-/* What must be read before the disk is used: that it is failing or worn, and why. */
+/* What must be read before the disk is used: that it is failing or worn, and why; that it is locked
+ * or keeps something back. */
 void disks_warning(const struct app *app, struct page *page, const struct disk *disk, bool target);
 /* It says of itself that it is failing. */
 bool disks_is_failing(const struct app *app, const struct disk *disk);

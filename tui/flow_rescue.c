@@ -75,6 +75,7 @@ void flow_rescue_command(const struct app *app, char *out, size_t cap)
 		flow_add_word(out, cap, "--domain");
 		flow_add_word(out, cap, domains[plan->domain]);
 	}
+	flow_add_unlock(app, out, cap);
 	if (flow_retries[plan->retries].value) {
 		flow_add_word(out, cap, "--retries");
 		flow_add_word(out, cap, flow_retries[plan->retries].argument);
@@ -107,6 +108,7 @@ int flow_rescue_create(struct app *app, struct sv_job **job, struct sv_err *err)
 		.domain = (enum sv_domain)plan->domain,
 		.retries = flow_retries[plan->retries].value,
 		.slow_ms = flow_slow[plan->slow].value,
+		.unlock = keys_unlock(app->work->keys),
 		.confirm_erase = plan->to_file ? NULL : id,
 	};
 	return sv_job_create_rescue(&params, work_event, app->work, job, err);
@@ -209,15 +211,25 @@ void flow_plan_rescue_on(struct app *app, const struct unfinished_rescue *rescue
 	plan_names(plan, rescue);
 }
 
+/* The disk has come back, perhaps under another name. */
+static void follow_disk(struct app *app)
+{
+	bool gone = app->work->now.rescue.waits == SV_WAIT_DISK;
+	if (app->work->gone && !gone)
+		app_scan_disks(app);
+	app->work->gone = gone;
+}
+
 void flow_watch_heat(struct app *app)
 {
 	struct work *work = app->work;
 	struct health source, target = {0};
 	if (!work || work->ended || app->plan.kind != PLAN_RESCUE)
 		return;
-	bool known = vitals_get(app->vitals, &app->plan.source, &source);
+	follow_disk(app);
+	bool known = vitals_get(app->vitals, app_disk_now(app, &app->plan.source), &source);
 	if (!app->plan.to_file)
-		known |= vitals_get(app->vitals, &app->plan.target, &target);
+		known |= vitals_get(app->vitals, app_disk_now(app, &app->plan.target), &target);
 	if (!known)
 		return;
 	bool critical = health_is_critical(&source) || health_is_critical(&target);

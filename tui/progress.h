@@ -16,6 +16,8 @@ void progress_watch(struct app *app);
 void progress_objects(const struct work *work, struct page *page);
 /* The disks that the job reads or writes; returns how many. */
 size_t progress_disks(const struct plan *plan, const struct disk *disks[VITALS_WATCHED]);
+/* Keep asking them how warm they are, wherever they are plugged in now. */
+void progress_watch_heat(struct app *app);
 void progress_temperatures(const struct app *app, struct page *page);
 /* Disks of a job that failed, that were unplugged. */
 void progress_gone(const struct app *app, struct page *page);

@@ -121,6 +121,15 @@ size_t progress_disks(const struct plan *plan, const struct disk *disks[VITALS_W
 	return n;
 }
 
+void progress_watch_heat(struct app *app)
+{
+	const struct disk *disks[VITALS_WATCHED];
+	size_t n = progress_disks(&app->plan, disks);
+	for (size_t i = 0; i < n; i++)
+		disks[i] = app_disk_now(app, disks[i]);
+	vitals_watch(app->vitals, disks, n);
+}
+
 /* How warm the disks are: a long job heats them. */
 void progress_temperatures(const struct app *app, struct page *page)
 {
@@ -128,7 +137,7 @@ void progress_temperatures(const struct app *app, struct page *page)
 	size_t n = progress_disks(&app->plan, disks);
 	for (size_t i = 0; i < n; i++) {
 		struct health health;
-		if (!vitals_get(app->vitals, disks[i], &health) ||
+		if (!vitals_get(app->vitals, app_disk_now(app, disks[i]), &health) ||
 		    health.temperature == HEALTH_NONE)
 			continue;
 		bool hot = health_is_hot(&health);
@@ -368,9 +377,8 @@ static void watch(struct app *app, struct progress_state *s)
 static void tick(struct app *app, struct screen *screen)
 {
 	struct progress_state *s = screen->state;
-	const struct disk *disks[VITALS_WATCHED];
 	if (!app->work->ended) {
-		vitals_watch(app->vitals, disks, progress_disks(&app->plan, disks));
+		progress_watch_heat(app);
 		return;
 	}
 	if (!app->work->seen)

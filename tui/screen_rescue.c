@@ -344,10 +344,9 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 
 static void tick(struct app *app, struct screen *screen)
 {
-	const struct disk *disks[VITALS_WATCHED];
 	struct rescue_state *s = screen->state;
 	if (!app->work->ended) {
-		vitals_watch(app->vitals, disks, progress_disks(&app->plan, disks));
+		progress_watch_heat(app);
 	} else {
 		if (app->work->code)
 			app_scan_disks(app);

@@ -20,6 +20,19 @@ static bool same_unit(const struct disk *was, const struct disk *now)
 	return has_name(was) || (!strcmp(was->model, now->model) && !strcmp(was->port, now->port));
 }
 
+/* What is plugged in nowhere is what it is called: loop, device mapper. */
+static bool is_its_name(const struct disk *was)
+{
+	return !has_name(was) && !*was->port;
+}
+
+bool disk_came_back(const struct disk *was, const struct disk *now)
+{
+	if (was->size != now->size)
+		return false;
+	return is_its_name(was) ? !strcmp(was->kname, now->kname) : same_unit(was, now);
+}
+
 struct search {
 	const char *root;
 	const struct disk *was;
@@ -40,8 +53,7 @@ bool disk_find_again(const char *root, const struct disk *was, struct disk *now)
 	struct disk_list list = {0};
 	struct sv_err ignored = {0};
 	struct search s = {.root = root ? root : "", .was = was, .now = now};
-	/* what is plugged in nowhere is what it is called: loop, device mapper */
-	if (!has_name(was) && !*was->port)
+	if (is_its_name(was))
 		return disk_load(s.root, was->kname, now) && now->size == was->size;
 	if (disk_scan(root, &list, &ignored))
 		return false;

@@ -57,6 +57,8 @@ int disk_find(const char *root, const char *spec, struct disk *disk_ret, struct 
  * plugged in. Looks at sysfs only. false: it is not there.
  */
 bool disk_find_again(const char *root, const struct disk *was, struct disk *now_ret);
+/* The rule behind that, for whole disks: is the one the other, plugged in again? */
+bool disk_came_back(const struct disk *was, const struct disk *now);
 /* The kernel gave a SCSI disk up that did not answer in time (state "offline"): it may be asked
  * again. */
 void disk_wake(const char *root, const struct disk *disk);

@@ -186,11 +186,17 @@ see 'DONE, BUT SOME AREAS COULD NOT BE READ.'
 is_rescued "$WORK/store/two.raw" "$WORK/store/two.map"
 end_screen
 
-note 'a disk that is gone: said, with what helps; plugged in again the rescue goes on by itself'
-start_waiting "$source:r:15000000:15100000:6:0:1"
+note 'a disk that is gone: said, with what helps; plugged in again the rescue goes on by itself, its heat is asked under its new name'
+attach_loop "$WORK/source" 512
+again=$LOOP
+answer_of "${again##*/}" nvme-good
+rules=("$source:r:15000000:15100000:6:0:1" "$again:r:20000000:20100000:W:0:1")
+for range in "${bad[@]}"; do rules+=("$again:r:${range%-*}:${range#*-}:5"); done
+start_waiting "${rules[@]}"
 see '1 disk found'
 rescue_into away
 see 'does not answer, '
+see 'Disk #1: 41 C'
 mv "$ROOT/sys/block/${source##*/}" "$WORK/pulled"
 touch "$GATE"
 see 'Disk #1 is gone, '
@@ -201,12 +207,18 @@ ddrescuelog -t "$WORK/store/away.map" >/dev/null || fail 'no map was saved'
 keys '?'
 see 'The map is the whole disk'
 keys Escape
-mv "$WORK/pulled" "$ROOT/sys/block/${source##*/}"
+rm "$GATE"
+show_disk "$again" 'WD Blue' WCC6Y5U91K7P
+see 'Disk #1: 36 C'
+see 'does not answer, '
+touch "$GATE"
 see 'DONE, BUT SOME AREAS COULD NOT BE READ.'
 is_rescued "$WORK/store/away.raw" "$WORK/store/away.map"
 keys l
-see 'the disk is back as '
+see "the disk is back as $again"
 end_screen
+rm -r "$ROOT/sys/block/${again##*/}"
+mv "$WORK/pulled" "$ROOT/sys/block/${source##*/}"
 
 note 'stopped while it hangs: the first page offers to go on, with how far it got; another map of that name is refused'
 LOOKS=(NO_COLOR=1)

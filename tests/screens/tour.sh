@@ -12,8 +12,13 @@ set -eu -o pipefail
 . "$(dirname "$0")/../lib/health.sh"
 . "$(dirname "$0")/../lib/faults.sh"
 . "$(dirname "$0")/../lib/tour.sh"
+. "$(dirname "$0")/../lib/luks.sh"
+. "$(dirname "$0")/../lib/hidden.sh"
 mode=${1:-mono}
 tour_begin "$@"
+requires cryptsetup
+hidden_disks
+export SGDISK_SO
 
 make_tree() {
 	mkdir -p "$1/home/me/letters" "$1/etc"
@@ -40,6 +45,23 @@ tour_disk sdd 'SanDisk Extreme' 0A33C
 tour_disk sde 'Kingston Salvor' STICK0001
 tour_disk sdf 'Ultrastar HC550' 2TKXQ4ND '' 4096
 tour_disk sdg 'Toshiba DT01' Z5GXXX1AS ata-worn
+# one that is encrypted; it is shown where it belongs to the walk
+truncate -s 68M "$WORK/sdh"
+same_ext4 "$WORK/secret" $((24 * MIB)) home "$WORK/tree"
+printf 'a long passphrase' >"$WORK/key"
+to_luks2 "$WORK/secret" "$WORK/key" --uuid 11111111-2222-3333-4444-666666666666
+printf '%s\n' 'label: gpt' 'label-id: 11111111-2222-3333-4444-777777777777' \
+	'size=56MiB, type=L, name=home, uuid=11111111-2222-3333-4444-000000000003' | write_table "$WORK/sdh" 512
+read -r _ start _ < <(list_partitions "$WORK/sdh" 512)
+put_in "$WORK/secret.luks" "$WORK/sdh" "$start"
+tour_disk sdh 'Lenovo PM981' S3EUNX0K666666 nvme-good
+mv "$ROOT/sys/block/sdh" "$ROOT/sys/sdh"
+
+# what they say to commands of ATA, where the walk lets them be asked
+shortened_disk sda 131072 2000000 1000
+opal_disk sdc 131072 17
+echo ATA | tee "$ROOT"/sys/block/sd{a,c}/device/vendor >/dev/null
+
 echo /dev/sde >"$ROOT/run/salvor/boot-medium"
 mkdir "$ROOT/store"
 mount /dev/sdd "$ROOT/store"

@@ -37,7 +37,7 @@ enum {
 struct finder {
 	struct ext_fs *fs;
 	struct owners *o;
-	struct ext_dirs dirs;
+	struct names_dirs dirs;
 	uint64_t budget;
 	bool trusted;	/* what the bitmaps call free is */
 	uint8_t *piece; /* PIECE bytes */
@@ -119,7 +119,7 @@ static int take_inode(struct finder *f, uint32_t inode, const uint8_t *raw)
 	f->own = own_name(f->fs, inode);
 	int rc = take_attributes(f, raw);
 	if (!rc && folder)
-		rc = ext_dirs_add(&f->dirs, inode);
+		rc = names_dirs_add(&f->dirs, inode);
 	if (!rc && has_blocks(raw, f->size))
 		rc = ext_tree_walk(f->fs, inode, raw, &f->budget, &visit, &damaged);
 	if (damaged)
@@ -353,7 +353,6 @@ static int find_owners(struct finder *f)
 		rc = find_free(f);
 	if (!rc)
 		rc = owners_seal(f->o);
-	f->budget = fs->blocks;
 	return rc ? rc : ext_names_find(fs, f->o, &f->dirs, &f->budget);
 }
 
@@ -366,7 +365,7 @@ int ext_files_find(struct fsmap_reader *r, struct owners *o)
 	fs->r = r;
 	fs->gdt_cached = ~0ull;
 	int rc = find_owners(&f);
-	ext_dirs_clear(&f.dirs);
+	names_dirs_clear(&f.dirs);
 	ext_journal_clear(fs);
 	free(fs->gdt);
 	free(f.piece);

@@ -4,7 +4,7 @@
 #define SV_FSMAP_EXT_FILES_H
 
 #include "engine/fsmap/ext.h"
-#include "engine/fsmap/owners.h"
+#include "engine/fsmap/names.h"
 
 /* Kernel fs/ext4/ext4.h struct ext4_inode. */
 enum {
@@ -42,16 +42,8 @@ int ext_tree_walk(struct ext_fs *fs, uint32_t inode, const uint8_t *raw, uint64_
 
 /* ---- ext_names.c ---- */
 
-/* The folders of the filesystem; grows while inodes are read, ascending. */
-struct ext_dirs {
-	uint32_t *inodes, *parents; /* 0 = parent not known */
-	size_t n, cap;
-};
-int ext_dirs_add(struct ext_dirs *dirs, uint32_t inode);
-void ext_dirs_clear(struct ext_dirs *dirs);
-
 /* Give the files that were hit their names. 0, SV_E_NOMEM. */
-int ext_names_find(struct ext_fs *fs, struct owners *o, struct ext_dirs *dirs, uint64_t *budget);
+int ext_names_find(struct ext_fs *fs, struct owners *o, struct names_dirs *dirs, uint64_t *budget);
 
 /* A group's descriptor, from the copy in group 1 where the volume's own is lost. */
 int ext_group_find(struct ext_fs *fs, uint64_t group, struct ext_group *desc);

@@ -22,59 +22,12 @@ enum {
 };
 #define XATTR_MAGIC 0xea020000u
 
-int ext_dirs_add(struct ext_dirs *dirs, uint32_t inode)
-{
-	if (dirs->n == dirs->cap) {
-		size_t cap = dirs->cap ? dirs->cap * 2 : 256;
-		uint32_t *v = reallocarray(dirs->inodes, cap, sizeof(*v));
-		if (!v)
-			return SV_E_NOMEM;
-		dirs->inodes = v;
-		dirs->cap = cap;
-	}
-	dirs->inodes[dirs->n++] = inode;
-	return 0;
-}
-
-void ext_dirs_clear(struct ext_dirs *dirs)
-{
-	free(dirs->inodes);
-	free(dirs->parents);
-	*dirs = (struct ext_dirs){0};
-}
-
-static size_t find_dir(const struct ext_dirs *dirs, uint32_t inode)
-{
-	size_t low = 0, high = dirs->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (dirs->inodes[mid] < inode)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < dirs->n && dirs->inodes[low] == inode ? low : SIZE_MAX;
-}
-
-/* A name of a file that was hit, as long as the paths of folders are not known. */
-struct link {
-	size_t file;
-	uint32_t parent;
-	char *name;
-};
-
 struct namer {
 	struct ext_fs *fs;
-	struct owners *o;
-	struct ext_dirs *dirs;
+	struct names *names;
 	uint64_t *budget;
 	uint8_t *block, *raw;
-	uint8_t *wanted; /* per folder: 1 its name is needed, 2 names in it are */
-	struct link *links;
-	size_t n, cap;
-	struct folders folders;
 	uint32_t dir; /* being read */
-	int (*entry)(struct namer *n, uint32_t inode, const char *name, size_t len);
 };
 
 int ext_group_find(struct ext_fs *fs, uint64_t group, struct ext_group *desc)
@@ -109,7 +62,8 @@ int ext_inode_load(struct ext_fs *fs, uint32_t inode, uint8_t *raw)
 
 static void caution(struct namer *n)
 {
-	owners_caution(n->o, "folder %" PRIu32 " is damaged: names in it may be missing", n->dir);
+	owners_caution(n->names->o, "folder %" PRIu32 " is damaged: names in it may be missing",
+		       n->dir);
 }
 
 static bool is_dots(const char *name, size_t len)
@@ -137,7 +91,7 @@ static int read_entries(struct namer *n, const uint8_t *buf, size_t size)
 		uint32_t inode = get_le32(e + DE_INODE);
 		const char *name = (const char *)e + DE_NAME;
 		if (inode && name_len && !is_dots(name, name_len))
-			rc = n->entry(n, inode, name, name_len);
+			rc = names_entry(n->names, inode, name, name_len, false);
 		pos += len;
 	}
 	return rc;
@@ -177,9 +131,9 @@ static int on_run(void *arg, const struct ext_run *run)
 {
 	struct namer *n = arg;
 	uint64_t bs = n->fs->block_size;
-	for (uint64_t i = 0; i < run->count && !owners_stopped(n->o); i++) {
+	for (uint64_t i = 0; i < run->count && !owners_stopped(n->names->o); i++) {
 		uint64_t at = (run->physical + i) * bs;
-		int rc = owners_touch(n->o, at, bs)
+		int rc = owners_touch(n->names->o, at, bs)
 				 ? FSMAP_IS_WHOLE
 				 : fsmap_read_hint(n->fs->r, n->block, bs, at, "a folder");
 		if (!rc)
@@ -200,145 +154,51 @@ static int on_lost_list(void *arg, uint64_t block, uint64_t logical, uint64_t en
 	return 0;
 }
 
-static int read_dir(struct namer *n, uint32_t inode)
+static int read_dir(void *arg, struct names *names, uint64_t dir)
 {
+	struct namer *n = arg;
 	const struct ext_visit visit = {.arg = n, .run = on_run, .lost = on_lost_list};
 	bool damaged;
-	n->dir = inode;
-	int rc = ext_inode_load(n->fs, inode, n->raw);
+	n->names = names;
+	n->dir = (uint32_t)dir;
+	int rc = ext_inode_load(n->fs, n->dir, n->raw);
 	if (rc)
 		return SV_MIN(rc, 0);
 	if (get_le32(n->raw + EXT_I_FLAGS) & EXT_FLAG_INLINE)
 		return read_inline(n);
-	return ext_tree_walk(n->fs, inode, n->raw, n->budget, &visit, &damaged);
+	return ext_tree_walk(n->fs, n->dir, n->raw, n->budget, &visit, &damaged);
 }
 
-/* ---- first: where are the names of what was hit, and which folder is in which ---- */
-
-static int add_link(struct namer *n, size_t file, const char *name, size_t len)
+static void restart(void *arg)
 {
-	if (n->n == n->cap) {
-		size_t cap = n->cap ? n->cap * 2 : 64;
-		struct link *v = reallocarray(n->links, cap, sizeof(*v));
-		if (!v)
-			return SV_E_NOMEM;
-		n->links = v;
-		n->cap = cap;
-	}
-	struct link link = {.file = file, .parent = n->dir, .name = strndup(name, len)};
-	if (!link.name)
-		return SV_E_NOMEM;
-	n->links[n->n++] = link;
-	return 0;
-}
-
-static int note_entry(struct namer *n, uint32_t inode, const char *name, size_t len)
-{
-	size_t dir = find_dir(n->dirs, inode), file = owners_find(n->o, inode);
-	if (dir != SIZE_MAX && !n->dirs->parents[dir])
-		n->dirs->parents[dir] = n->dir;
-	return file == SIZE_MAX ? 0 : add_link(n, file, name, len);
-}
-
-/* ---- then: the names of the folders above ---- */
-
-static void want_above(struct namer *n, uint32_t inode)
-{
-	for (;;) {
-		size_t i = find_dir(n->dirs, inode);
-		if (i == SIZE_MAX || n->wanted[i] & 1 || inode == EXT_ROOT_INODE)
-			return;
-		n->wanted[i] |= 1;
-		inode = n->dirs->parents[i];
-		i = find_dir(n->dirs, inode);
-		if (i != SIZE_MAX)
-			n->wanted[i] |= 2;
-	}
-}
-
-static int note_folder(struct namer *n, uint32_t inode, const char *name, size_t len)
-{
-	size_t i = find_dir(n->dirs, inode);
-	if (i == SIZE_MAX || !(n->wanted[i] & 1) || n->dirs->parents[i] != n->dir)
-		return 0;
-	n->wanted[i] &= (uint8_t)~1; /* once */
-	return folders_add(&n->folders, inode, n->dir, name, len);
-}
-
-static int read_dirs(struct namer *n, uint8_t only)
-{
-	int rc = 0;
-	for (size_t i = 0; !rc && i < n->dirs->n && !owners_stopped(n->o); i++)
-		if (!only || n->wanted[i] & only)
-			rc = read_dir(n, n->dirs->inodes[i]);
-	return rc;
-}
-
-static int name_links(struct namer *n)
-{
-	int rc = 0;
-	folders_sort(&n->folders);
-	for (size_t i = 0; !rc && i < n->n; i++) {
-		const struct link *l = &n->links[i];
-		char *path = folders_path(&n->folders, l->parent, l->name, strlen(l->name));
-		rc = path ? owners_name(n->o, l->file, path) : SV_E_NOMEM;
-	}
-	return rc;
-}
-
-/* Sizes, and the root, which has no name in any folder. */
-static int describe(struct namer *n)
-{
-	for (size_t i = 0; i < owners_count(n->o); i++) {
-		uint64_t id = owners_id(n->o, i);
-		int rc = ext_inode_load(n->fs, (uint32_t)id, n->raw);
-		if (rc < 0)
-			return rc;
-		uint64_t size = get_le32(n->raw + EXT_I_SIZE_LO) |
-				(uint64_t)get_le32(n->raw + EXT_I_SIZE_HI) << 32;
-		bool folder = find_dir(n->dirs, (uint32_t)id) != SIZE_MAX;
-		owners_describe(n->o, i, rc ? 0 : size, folder);
-		char *root = id == EXT_ROOT_INODE ? strdup("/") : NULL;
-		if (id == EXT_ROOT_INODE && (!root || owners_name(n->o, i, root)))
-			return SV_E_NOMEM;
-	}
-	return 0;
-}
-
-static int find_names(struct namer *n)
-{
-	n->entry = note_entry;
-	int rc = read_dirs(n, 0);
-	for (size_t i = 0; i < n->n; i++)
-		want_above(n, n->links[i].parent);
-	n->entry = note_folder;
+	struct namer *n = arg;
 	*n->budget = n->fs->blocks;
-	if (!rc)
-		rc = read_dirs(n, 2);
-	if (!rc)
-		rc = name_links(n);
-	return rc ? rc : describe(n);
 }
 
-int ext_names_find(struct ext_fs *fs, struct owners *o, struct ext_dirs *dirs, uint64_t *budget)
+static int find_size(void *arg, uint64_t id, uint64_t *size)
 {
-	struct namer n = {.fs = fs,
-			  .o = o,
-			  .dirs = dirs,
-			  .budget = budget,
-			  .folders = {.root = EXT_ROOT_INODE}};
+	struct namer *n = arg;
+	int rc = ext_inode_load(n->fs, (uint32_t)id, n->raw);
+	*size = rc ? 0
+		   : get_le32(n->raw + EXT_I_SIZE_LO) | (uint64_t)get_le32(n->raw + EXT_I_SIZE_HI)
+								<< 32;
+	return SV_MIN(rc, 0);
+}
+
+int ext_names_find(struct ext_fs *fs, struct owners *o, struct names_dirs *dirs, uint64_t *budget)
+{
+	struct namer n = {.fs = fs, .budget = budget};
+	struct names names = {.o = o,
+			      .dirs = dirs,
+			      .root = EXT_ROOT_INODE,
+			      .arg = &n,
+			      .restart = restart,
+			      .read = read_dir,
+			      .size = find_size};
 	n.block = malloc(fs->block_size);
 	n.raw = malloc(fs->inode_size);
-	n.wanted = calloc(dirs->n + 1, 1);
-	dirs->parents = calloc(dirs->n + 1, sizeof(*dirs->parents));
-	int rc = SV_E_NOMEM;
-	if (n.block && n.raw && n.wanted && dirs->parents)
-		rc = owners_count(o) ? find_names(&n) : 0;
-	for (size_t i = 0; i < n.n; i++)
-		free(n.links[i].name);
-	free(n.links);
-	folders_clear(&n.folders);
-	free(n.wanted);
+	names_dirs_sort(dirs);
+	int rc = n.block && n.raw ? names_find(&names) : SV_E_NOMEM;
 	free(n.block);
 	free(n.raw);
 	return rc;

@@ -17,7 +17,7 @@ enum files_kind {
 	FILES_RECORD,  /* its inode or MFT record: all of it cannot be found any more */
 	FILES_ENTRIES, /* of a folder: names in it */
 	FILES_ATTRS,   /* extended attributes, access rights */
-	FILES_SLACK,   /* space behind its end: nothing that counts */
+	FILES_SLACK,   /* space behind its end, or never written: nothing that counts */
 };
 
 struct files_loss {

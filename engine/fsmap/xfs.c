@@ -1,6 +1,6 @@
 /* xfs.c - used-block map of XFS */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine/fsmap/xfs.h"
+#include "engine/fsmap/xfs_files.h"
 
 #include "engine/util/bytes.h"
 #include "engine/util/crc.h"
@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NAMED_MAX 6 /* touched groups named by number */
 
@@ -18,6 +19,12 @@ bool xfs_crc_ok(const uint8_t *buf, size_t len, size_t at)
 	crc = sv_crc32c(crc, zero, sizeof(zero));
 	crc = sv_crc32c(crc, buf + at + 4, len - at - 4);
 	return ~crc == get_le32(buf + at);
+}
+
+bool xfs_sealed(const struct xfs_fs *fs, const uint8_t *buf, size_t len, size_t crc, size_t uuid)
+{
+	return !fs->v5 ||
+	       (xfs_crc_ok(buf, len, crc) && memcmp(buf + uuid, fs->uuid, sizeof(fs->uuid)) == 0);
 }
 
 /* "0", "0 and 2", "0, 2 and 3" */
@@ -91,4 +98,5 @@ const struct fsmap_ops fsmap_xfs_ops = {
 	.name = "xfs",
 	.types = (const char *const[]){"xfs", NULL},
 	.read = read_xfs,
+	.files = xfs_files_find,
 };

@@ -8,12 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Kernel xfs_format.h: the headers of an AG are its first four sectors: superblock, AGF (free
- * space), AGI (inodes), AGFL (blocks kept for the trees). */
+/* Kernel xfs_format.h: the headers of an AG: superblock, AGF (free space), AGI (inodes), AGFL
+ * (blocks kept for the trees). */
 enum {
-	SECTOR_AGF = 1,
-	SECTOR_AGFL = 3,
-
 	AGF_MAGIC = 0,
 	AGF_VERSION = 4,
 	AGF_NUMBER = 8,
@@ -27,6 +24,8 @@ enum {
 	AGF_LONGEST = 56,
 	AGF_TREE_BLOCKS = 60, /* without the roots */
 	AGF_UUID = 64,
+	AGF_SHARED_ROOT = 88,
+	AGF_SHARED_LEVELS = 92,
 	AGF_CRC = 216,
 
 	AGFL_MAGIC = 0, /* this header only in version 5 */
@@ -34,8 +33,6 @@ enum {
 	AGFL_UUID = 8,
 	AGFL_CRC = 32,
 	AGFL_HEADER = 36,
-
-	MAX_LEVELS = 9, /* kernel XFS_BTREE_MAXLEVELS */
 };
 #define MAGIC_AGF  0x58414746u
 #define MAGIC_AGFL 0x5841464cu
@@ -54,8 +51,7 @@ static int read_sector(struct xfs_fs *fs, const struct xfs_ag *ag, uint32_t sect
 
 static bool sealed(const struct xfs_fs *fs, size_t crc, size_t uuid)
 {
-	return !fs->v5 || (xfs_crc_ok(fs->block, fs->sector_size, crc) &&
-			   memcmp(fs->block + uuid, fs->uuid, sizeof(fs->uuid)) == 0);
+	return xfs_sealed(fs, fs->block, fs->sector_size, crc, uuid);
 }
 
 /* Every AG starts with a copy of the superblock; without CRCs it vouches for the first. */
@@ -77,7 +73,7 @@ static bool trees_ok(const struct xfs_ag *ag)
 {
 	for (int kind = XFS_BY_BLOCK; kind <= XFS_BY_COUNT; kind++)
 		if (ag->root[kind] >= ag->blocks || ag->levels[kind] < 1 ||
-		    ag->levels[kind] > MAX_LEVELS)
+		    ag->levels[kind] > XFS_MAX_LEVELS)
 			return false;
 	return ag->free <= ag->blocks && ag->longest <= ag->free;
 }
@@ -89,8 +85,9 @@ static int by_number(const void *a, const void *b)
 }
 
 /* The ring of kept blocks: `count` entries from `first`. */
-static int take_reserve(struct xfs_fs *fs, struct xfs_ag *ag, uint32_t first, uint32_t count)
+static int take_reserve(struct xfs_fs *fs, struct xfs_ag *ag)
 {
+	uint32_t first = ag->first, count = ag->count;
 	uint32_t head = fs->v5 ? AGFL_HEADER : 0, slots = (fs->sector_size - head) / 4;
 	ag->reserve = malloc(((size_t)count + 1) * sizeof(*ag->reserve));
 	if (!ag->reserve)
@@ -107,42 +104,68 @@ static int take_reserve(struct xfs_fs *fs, struct xfs_ag *ag, uint32_t first, ui
 }
 
 /* Kernel xfs_agfl_needs_reset(): the ring's ends must fit its length. */
-static int read_agfl(struct xfs_fs *fs, struct xfs_ag *ag, uint32_t first, uint32_t last,
-		     uint32_t count)
+int xfs_agfl_read(struct xfs_fs *fs, struct xfs_ag *ag)
 {
+	uint32_t first = ag->first, last = ag->last, count = ag->count;
 	uint32_t slots = (fs->sector_size - (fs->v5 ? AGFL_HEADER : 0)) / 4;
 	if (first >= slots || last >= slots || count > slots ||
 	    (count && (last + slots - first) % slots + 1 != count))
 		return bad_header(fs, ag, "the list of kept blocks");
-	int ret = read_sector(fs, ag, SECTOR_AGFL, "the list of kept blocks");
+	int ret = read_sector(fs, ag, XFS_AGFL, "the list of kept blocks");
 	if (ret)
 		return ret;
 	if (fs->v5 &&
 	    (!sealed(fs, AGFL_CRC, AGFL_UUID) || get_be32(fs->block + AGFL_MAGIC) != MAGIC_AGFL ||
 	     get_be32(fs->block + AGFL_NUMBER) != ag->number))
 		return bad_header(fs, ag, "the list of kept blocks");
-	return take_reserve(fs, ag, first, count);
+	return take_reserve(fs, ag);
+}
+
+/* Trees that only some filesystems have. */
+static void take_more_trees(const struct xfs_fs *fs, struct xfs_ag *ag)
+{
+	const uint8_t *agf = fs->block;
+	if (!xfs_has(fs, XFS_SB_RO_COMPAT, XFS_RO_RMAPBT))
+		ag->levels[XFS_OWNERS] = 0;
+	if (!xfs_has(fs, XFS_SB_RO_COMPAT, XFS_RO_REFLINK))
+		return;
+	ag->root[XFS_SHARED] = get_be32(agf + AGF_SHARED_ROOT);
+	ag->levels[XFS_SHARED] = get_be32(agf + AGF_SHARED_LEVELS);
+}
+
+static void take_agf(struct xfs_fs *fs, struct xfs_ag *ag)
+{
+	const uint8_t *agf = fs->block;
+	for (int kind = XFS_BY_BLOCK; kind <= XFS_OWNERS; kind++) {
+		ag->root[kind] = get_be32(agf + AGF_ROOTS + 4 * kind);
+		ag->levels[kind] = get_be32(agf + AGF_LEVELS + 4 * kind);
+	}
+	take_more_trees(fs, ag);
+	ag->free = get_be32(agf + AGF_FREE);
+	ag->longest = get_be32(agf + AGF_LONGEST);
+	ag->first = get_be32(agf + AGF_FIRST);
+	ag->last = get_be32(agf + AGF_LAST);
+	ag->count = get_be32(agf + AGF_COUNT);
+}
+
+int xfs_agf_read(struct xfs_fs *fs, struct xfs_ag *ag)
+{
+	int ret = read_sector(fs, ag, XFS_AGF, "the header");
+	if (ret)
+		return ret;
+	take_agf(fs, ag);
+	if (!agf_ok(fs, ag) || !trees_ok(ag))
+		return bad_header(fs, ag, "the header");
+	fs->free_blocks += (uint64_t)ag->free + ag->count + get_be32(fs->block + AGF_TREE_BLOCKS);
+	return 0;
 }
 
 static int read_headers(struct xfs_fs *fs, struct xfs_ag *ag)
 {
 	int ret = ag->number ? check_super(fs, ag) : 0;
 	if (!ret)
-		ret = read_sector(fs, ag, SECTOR_AGF, "the header");
-	if (ret)
-		return ret;
-	const uint8_t *agf = fs->block;
-	for (int kind = XFS_BY_BLOCK; kind <= XFS_BY_COUNT; kind++) {
-		ag->root[kind] = get_be32(agf + AGF_ROOTS + 4 * kind);
-		ag->levels[kind] = get_be32(agf + AGF_LEVELS + 4 * kind);
-	}
-	ag->free = get_be32(agf + AGF_FREE);
-	ag->longest = get_be32(agf + AGF_LONGEST);
-	uint32_t count = get_be32(agf + AGF_COUNT);
-	if (!agf_ok(fs, ag) || !trees_ok(ag))
-		return bad_header(fs, ag, "the header");
-	fs->free_blocks += (uint64_t)ag->free + count + get_be32(agf + AGF_TREE_BLOCKS);
-	return read_agfl(fs, ag, get_be32(agf + AGF_FIRST), get_be32(agf + AGF_LAST), count);
+		ret = xfs_agf_read(fs, ag);
+	return ret ? ret : xfs_agfl_read(fs, ag);
 }
 
 /* Both trees hold the same ranges, and what the header says of them is true. */
@@ -166,14 +189,19 @@ static int walk_trees(struct xfs_fs *fs, const struct xfs_ag *ag)
 	return 0;
 }
 
-static int map_ag(struct xfs_fs *fs, uint32_t number)
+struct xfs_ag xfs_ag_at(const struct xfs_fs *fs, uint32_t number)
 {
 	uint64_t first = (uint64_t)number * fs->ag_blocks;
-	struct xfs_ag ag = {
+	return (struct xfs_ag){
 		.number = number,
 		.start = first * fs->block_size,
 		.blocks = (uint32_t)SV_MIN(fs->ag_blocks, fs->blocks - first),
 	};
+}
+
+static int map_ag(struct xfs_fs *fs, uint32_t number)
+{
+	struct xfs_ag ag = xfs_ag_at(fs, number);
 	int ret = read_headers(fs, &ag);
 	if (!ret)
 		ret = walk_trees(fs, &ag);

@@ -17,18 +17,24 @@ enum {
 	BB_ADDRESS = 16, /* from here on version 5: in sectors of 512 bytes */
 	BB_UUID = 32,
 	BB_OWNER = 48,
-	BB_CRC = 52,
 	HEADER_V4 = 16,
 	HEADER_V5 = 56,
-	RECORD = 8, /* of leaves, and keys of nodes */
+	RECORD = 8, /* of leaves, and keys of nodes, where space is free */
 	POINTER = 4,
 };
 #define NO_BLOCK 0xffffffffu
 
-static const uint32_t magics[2][2] = {
-	/* [version 5?][kind] */
-	{0x41425442, 0x41425443}, /* ABTB ABTC */
-	{0x41423342, 0x41423343}, /* AB3B AB3C */
+/* What is in the leaves, and what leads to it; two keys where records overlap. */
+static const struct {
+	uint32_t magic[2]; /* [version 5?]; 0: only the other has it */
+	uint8_t record, key;
+} shapes[XFS_TREES] = {
+	[XFS_BY_BLOCK] = {{0x41425442, 0x41423342}, RECORD, RECORD}, /* ABTB AB3B */
+	[XFS_BY_COUNT] = {{0x41425443, 0x41423343}, RECORD, RECORD}, /* ABTC AB3C */
+	[XFS_OWNERS] = {{0, 0x524d4233}, 24, 2 * 20},		     /* RMB3 */
+	[XFS_SHARED] = {{0, 0x52334643}, 12, 4},		     /* R3FC */
+	[XFS_INODES] = {{0x49414254, 0x49414233}, 16, 4},	     /* IABT IAB3 */
+	[XFS_FREE_INODES] = {{0, 0x46494233}, 16, 4},		     /* FIB3 */
 };
 
 struct walk {
@@ -41,14 +47,30 @@ struct walk {
 	uint32_t reserve_at; /* first kept block that may lie in the next range */
 };
 
-static uint32_t header_len(const struct xfs_fs *fs)
+uint32_t xfs_block_header(const struct xfs_fs *fs)
 {
 	return fs->v5 ? HEADER_V5 : HEADER_V4;
 }
 
-static uint32_t max_records(const struct xfs_fs *fs, uint32_t level)
+uint32_t xfs_record_len(enum xfs_tree_kind kind)
 {
-	return (fs->block_size - header_len(fs)) / (level ? RECORD + POINTER : RECORD);
+	return shapes[kind].record;
+}
+
+uint32_t xfs_key_len(enum xfs_tree_kind kind)
+{
+	return shapes[kind].key;
+}
+
+uint32_t xfs_block_room(const struct xfs_fs *fs, enum xfs_tree_kind kind, uint32_t level)
+{
+	uint32_t one = level ? shapes[kind].key + POINTER : shapes[kind].record;
+	return (fs->block_size - xfs_block_header(fs)) / one;
+}
+
+uint32_t xfs_block_records(const uint8_t *block)
+{
+	return get_be16(block + BB_RECORDS);
 }
 
 static int damaged(struct walk *w)
@@ -58,12 +80,22 @@ static int damaged(struct walk *w)
 }
 
 /* What makes a block of version 5 this one. */
-static bool identity_ok(const struct walk *w, uint64_t off)
+static bool identity_ok(const struct xfs_fs *fs, const struct xfs_ag *ag, const uint8_t *block,
+			uint64_t off)
 {
-	const uint8_t *block = w->fs->block;
 	return get_be64(block + BB_ADDRESS) == off / 512 &&
-	       memcmp(block + BB_UUID, w->fs->uuid, sizeof(w->fs->uuid)) == 0 &&
-	       get_be32(block + BB_OWNER) == w->ag->number;
+	       memcmp(block + BB_UUID, fs->uuid, sizeof(fs->uuid)) == 0 &&
+	       get_be32(block + BB_OWNER) == ag->number;
+}
+
+bool xfs_block_ok(const struct xfs_fs *fs, const struct xfs_ag *ag, enum xfs_tree_kind kind,
+		  const uint8_t *block, uint64_t off, uint32_t level)
+{
+	uint32_t records = xfs_block_records(block);
+	return get_be32(block + BB_MAGIC) == shapes[kind].magic[fs->v5] &&
+	       get_be16(block + BB_LEVEL) == level && records <= xfs_block_room(fs, kind, level) &&
+	       (records > 0 || ag->levels[kind] == 1) &&
+	       (!fs->v5 || identity_ok(fs, ag, block, off));
 }
 
 /* Read a block of the tree into fs->block. Only a tree of one block may be empty. */
@@ -76,15 +108,12 @@ static int read_block(struct walk *w, uint32_t number, uint32_t level)
 	int ret = fsmap_read_meta(fs->r, fs->block, fs->block_size, off, "a free-space tree");
 	if (ret)
 		return ret;
-	uint32_t records = get_be16(fs->block + BB_RECORDS);
-	if (fs->v5 && !xfs_crc_ok(fs->block, fs->block_size, BB_CRC))
+	if (fs->v5 && !xfs_crc_ok(fs->block, fs->block_size, XFS_BLOCK_CRC))
 		return fsmap_whole(fs->r,
 				   "the free-space tree of group %" PRIu32
 				   " has a wrong checksum at %" PRIu64,
 				   w->ag->number, off);
-	if (get_be32(fs->block + BB_MAGIC) != magics[fs->v5][w->kind] ||
-	    get_be16(fs->block + BB_LEVEL) != level || records > max_records(fs, level) ||
-	    (records == 0 && w->ag->levels[w->kind] > 1) || (fs->v5 && !identity_ok(w, off)))
+	if (!xfs_block_ok(fs, w->ag, w->kind, fs->block, off, level))
 		return damaged(w);
 	return 0;
 }
@@ -100,8 +129,8 @@ static int descend(struct walk *w, uint32_t *leaf)
 			return ret;
 		if (get_be32(fs->block + BB_LEFT) != NO_BLOCK)
 			return damaged(w);
-		block = get_be32(fs->block + header_len(fs) +
-				 (size_t)RECORD * max_records(fs, level));
+		block = get_be32(fs->block + xfs_block_header(fs) +
+				 (size_t)RECORD * xfs_block_room(fs, w->kind, level));
 	}
 	*leaf = block;
 	return 0;
@@ -165,8 +194,8 @@ static int take_leaf(struct walk *w, uint32_t block, uint32_t *left, uint32_t *r
 		return ret;
 	*left = get_be32(data + BB_LEFT);
 	*right = get_be32(data + BB_RIGHT);
-	for (uint32_t i = 0, n = get_be16(data + BB_RECORDS); !ret && i < n; i++)
-		ret = take_record(w, data + header_len(w->fs) + (size_t)RECORD * i);
+	for (uint32_t i = 0, n = xfs_block_records(data); !ret && i < n; i++)
+		ret = take_record(w, data + xfs_block_header(w->fs) + (size_t)RECORD * i);
 	return ret;
 }
 

@@ -24,7 +24,8 @@ struct scan {
 	uint32_t head;	  /* first sector of the round before; NONE */
 	uint32_t last;	  /* header of the last record before the head; NONE */
 	uint32_t other;	  /* and behind it */
-	bool disorder;	  /* more rounds than two, or not one after the other */
+	bool disorder;	  /* more rounds than two, or not one after the other; or not seen */
+	bool lost;	  /* the sector before could not be read */
 };
 
 static uint32_t cycle_before(uint32_t cycle)
@@ -40,12 +41,40 @@ static void see_sector(struct scan *s, const uint8_t *sector)
 		cycle = get_be32(sector + XFS_REC_CYCLE);
 	if (at == 0)
 		s->first = cycle;
-	if (s->head == NONE && cycle != s->first)
+	if (s->head == NONE && cycle != s->first) {
 		s->head = at;
+		s->disorder = s->disorder || s->lost;
+	}
+	s->lost = false;
 	if (s->head != NONE && cycle != cycle_before(s->first))
 		s->disorder = true;
 	if (header)
 		*(s->head == NONE ? &s->last : &s->other) = at;
+}
+
+/* It matters only where the rounds meet, or where a record stands that is asked for. */
+static void lose_sector(struct scan *s)
+{
+	if (s->sectors++ == 0)
+		s->disorder = true;
+	s->lost = true;
+}
+
+static int scan_piece(struct xfs_fs *fs, struct scan *s, uint8_t *buf, uint64_t at, size_t len)
+{
+	int ret = fsmap_read_meta(fs->r, buf, len, at, "the log");
+	if (ret > 0 && fs->partly && len > 512) {
+		for (size_t i = 0; i < len && ret >= 0; i += 512)
+			ret = scan_piece(fs, s, buf, at + i, 512);
+		return ret;
+	}
+	if (ret > 0 && fs->partly) {
+		lose_sector(s);
+		return 0;
+	}
+	for (size_t i = 0; !ret && i < len; i += 512)
+		see_sector(s, buf + i);
+	return ret;
 }
 
 static int scan_log(struct xfs_fs *fs, struct scan *s)
@@ -57,9 +86,7 @@ static int scan_log(struct xfs_fs *fs, struct scan *s)
 	for (uint64_t pos = 0, len = (uint64_t)fs->log_sectors * 512, n; !ret && pos < len;
 	     pos += n) {
 		n = SV_MIN(len - pos, CHUNK);
-		ret = fsmap_read_meta(fs->r, buf, (size_t)n, fs->log_start + pos, "the log");
-		for (size_t i = 0; !ret && i < n; i += 512)
-			see_sector(s, buf + i);
+		ret = scan_piece(fs, s, buf, fs->log_start + pos, (size_t)n);
 	}
 	free(buf);
 	return ret;
@@ -94,8 +121,10 @@ int xfs_log_check(struct xfs_fs *fs)
 	int ret = scan_log(fs, &s);
 	if (ret)
 		return ret;
-	if (s.head == NONE)
+	if (s.head == NONE) {
 		s.head = 0;
+		s.disorder = s.disorder || s.lost;
+	}
 	if (s.last == NONE)
 		s.last = s.other;
 	if (s.disorder || s.first == 0 || s.last == NONE)

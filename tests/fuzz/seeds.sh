@@ -510,7 +510,7 @@ mapfile_seeds() {
 # the volumes of the map readers, with a few areas lost
 owners_seeds() {
 	local kind=0 name file
-	for name in ext ntfs fat exfat; do
+	for name in ext ntfs fat exfat xfs; do
 		for file in "$folder/$name"/seed-*; do
 			{
 				printf '%b' "\\x2$kind\\x08\\x00\\x01\\xc8\\x00\\x0a"
@@ -522,6 +522,11 @@ owners_seeds() {
 			} >"$folder/owners/seed-more-$name-${file##*/seed-}"
 		done
 		kind=$((kind + 1))
+	done
+	# with checksums that are put right: a flag of the volume, behind the list of what is lost
+	for file in "$folder"/owners/seed*-xfs-*; do
+		cp "$file" "$file-sealed"
+		printf '\200' | dd of="$file-sealed" bs=1 seek=$(($(head -c 1 "$file" | od -An -tu1) / 16 * 3 + 3)) conv=notrunc status=none
 	done
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-# owners.py - who owns which bytes of a volume, by debugfs or sleuthkit; bad areas; and what a report says of them
+# owners.py - who owns which bytes of a volume, by debugfs, sleuthkit or xfs_db; bad areas; and what a report says of them
 # SPDX-License-Identifier: GPL-3.0-or-later
 """owners.py make KIND IMAGE MAPFILE SEED COUNT   a ddrescue map of IMAGE with COUNT bad places, by chance
    owners.py poison IMAGE MAPFILE              the bad places of IMAGE become rubbish
    owners.py check KIND IMAGE MAPFILE REPORT   REPORT (salvor report --json) against other tools on the intact IMAGE
 
-KIND: ext, ntfs, fat12, fat16, fat32, exfat. Bad places are sectors and runs of them, anywhere on the volume.
+KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs. Bad places are sectors and runs of them, anywhere on the volume.
 """
 import json
 import os
@@ -256,6 +256,123 @@ class Exfat:
         return {n: {n} for n in numbers}
 
 
+class Xfs:
+    """xfs_db: ls and bmap of every inode; blockuse for what else a block may be."""
+    unlisted = frozenset()
+    areas = {"the log": {"log"}, "a superblock": {"sb"}, "the headers of a group": {"sb", "agf", "agi", "agfl"},
+             "a tree of inodes": {"btino", "btfino"}, "an unused inode": {"inode"},
+             "a tree of free space": {"btbno", "btcnt"}, "a tree of owners": {"btrmap"},
+             "a tree of shared blocks": {"btrefcnt"}, "a block kept for the trees": {"freelist"},
+             "quotas": {"quota"}, "the realtime section's map": {"rtbitmap", "rtsum"}}
+
+    def __init__(self, image, sectors):
+        self.image = image
+        text = self.db(["sb 0", "print"])
+        value = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) = (\d+)$", text, re.M)}
+        self.unit, self.ag_blocks, self.isize = value["blocksize"], value["agblocks"], value["inodesize"]
+        self.ag_bits = value["agblklog"] + value["inopblog"]
+        self.own = {value["rbmino"], value["rsumino"], value.get("uquotino"), value.get("gquotino")}
+        self.names, self.size, self.map, self.owner = {value["rootino"]: {"/"}}, {}, {}, {}
+        self.read_folders([value["rootino"]])
+        self.read_maps()
+        blocks = sorted({s * SECTOR // self.unit for s in sectors})
+        self.kind = self.block_kinds(blocks, value["agblklog"])
+
+    def db(self, commands):
+        text = subprocess.run(["xfs_db", "-r", "-f", self.image], input="\n".join(commands + ["quit", ""]), check=True,
+                              capture_output=True, text=True, errors="surrogateescape").stdout
+        return re.sub(r"^(xfs_db> )+", "", text, flags=re.M)
+
+    def each(self, numbers, command):
+        """(inode, what the command says of it)"""
+        commands = []
+        for n in numbers:
+            commands += [f"echo =inode {n}", f"inode {n}", command]
+        for part in self.db(commands).split("=inode ")[1:]:
+            number, _, text = part.partition("\n")
+            yield int(number), text
+
+    def read_folders(self, folders):
+        while folders:
+            below = []
+            for folder, text in self.each(folders, "ls"):
+                above = min(self.names[folder]).rstrip("/")
+                for m in re.finditer(r"^\d+\s+(\d+)\s+(\S+)\s+0x[0-9a-f]+\s+\d+ (.*) \(good\)$", text, re.M):
+                    if m[3] in (".", ".."):
+                        continue
+                    self.names.setdefault(int(m[1]), set()).add(f"{above}/{m[3]}")
+                    below += [int(m[1])] if m[2] == "directory" else []
+            folders = below
+
+    def read_maps(self):
+        for number, text in self.each(sorted(self.names), "print core.size core.format"):
+            self.size[number] = int(re.search(r"core.size = (\d+)", text)[1])
+            self.map[number] = {}
+        for command in ("bmap -d", "bmap -a"):
+            for number, text in self.each(sorted(self.names), command):
+                for m in re.finditer(r"offset (\d+) startblock \d+ \((\d+)/(\d+)\) count (\d+) flag (\d+)", text):
+                    offset, group, first, count, flag = map(int, m.groups())
+                    for i in range(count):
+                        block = group * self.ag_blocks + first + i
+                        self.owner.setdefault(block, set()).add(number)
+                        if command == "bmap -d":
+                            self.map[number][block] = (offset + i, flag)
+
+    def block_kinds(self, blocks, bits):
+        commands = ["blockget -n"]
+        for b in blocks:
+            commands += [f"fsblock {b // self.ag_blocks << bits | b % self.ag_blocks}", "blockuse"]
+        kind = {}
+        for m in re.finditer(r"^block \d+ \((\d+)/(\d+)\) type (\S+)(?: inode (\d+))?", self.db(commands), re.M):
+            block = int(m[1]) * self.ag_blocks + int(m[2])
+            kind[block] = m[3]
+            if m[4]:  # also blocks of a list of extents, which it calls data
+                self.owner.setdefault(block, set()).add(int(m[4]))
+        return kind
+
+    def owners(self, sector):
+        return self.owner.get(sector * SECTOR // self.unit, set())
+
+    def is_own(self, number):
+        return number in self.own
+
+    def is_free(self, sector):
+        return self.kind[sector * SECTOR // self.unit] in ("free1", "free2")
+
+    def record_at(self, number, sector):
+        at = (number >> self.ag_bits) * self.ag_blocks * self.unit
+        at += (number & (1 << self.ag_bits) - 1) * self.isize
+        return at // SECTOR <= sector <= (at + self.isize - 1) // SECTOR
+
+    def paths(self, numbers):
+        return {n: self.names.get(n, set()) for n in numbers}
+
+    def check_loss(self, number, loss):
+        """Which bytes of the file they are; what was never written is no loss."""
+        where = self.map[number].get(loss["at"] // self.unit)
+        if loss["kind"] not in ("content", "slack") or not where or min(self.names[number]).endswith("link"):
+            return
+        start, size = where[0] * self.unit + loss["at"] % self.unit, self.size[number]
+        kind = "content" if start < size and not where[1] else "slack"
+        if (loss["start"], loss["kind"]) != (start, kind):
+            fail(f"byte {loss['at']} is {kind} {start} of inode {number} by xfs_db, {loss} by the report")
+
+    def check_all(self, said):
+        for s, (kind, what) in said.area.items():
+            block = s * SECTOR // self.unit
+            if kind == "metadata" and self.kind[block] not in self.areas[what]:
+                fail(f"sector {s} is {self.kind[block]} by xfs_db, {what} by the report")
+        for f in said.v["files"]:
+            if f["id"] in self.map and "record" in said.kinds[f["id"]]:
+                self.size[f["id"]] = 1 << 63  # the report cannot know it
+            for loss in f["losses"]:
+                block = loss["at"] // self.unit
+                if loss["kind"] == "map" and (f["id"] not in self.owner[block] or block in self.map[f["id"]]):
+                    fail(f"byte {loss['at']} is {self.kind[block]}, no map of inode {f['id']}")
+                if f["id"] in self.map:
+                    self.check_loss(f["id"], loss)
+
+
 class Said:
     """What the report says of each sector."""
 
@@ -343,13 +460,15 @@ def check(kind, image, mapfile, reportfile):
     sectors = lost_sectors(mapfile)
     with open(reportfile, encoding="utf-8") as f:
         report = json.load(f)
-    theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image)}.get(
-        kind, lambda: Fat(kind, image))()
+    theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image),
+              "xfs": lambda: Xfs(image, sectors)}.get(kind, lambda: Fat(kind, image))()
     said = Said(report, kind)
     count = dict.fromkeys(["files", "metadata", "free", "unknown", "justified", "free_unknown", "named"], 0)
     for s in sectors:
         check_sector(s, theirs, said, count)
     check_names(theirs, said, count, kind)
+    if hasattr(theirs, "check_all"):
+        theirs.check_all(said)
     total = sum(said.v[k] for k in ("in_files", "metadata", "free", "unknown"))
     if total != said.v["lost"] or total != len(sectors) * SECTOR:
         fail(f"{total} bytes are accounted for, {len(sectors) * SECTOR} are lost")

@@ -1,0 +1,214 @@
+/* names.c - from folders that list inodes to the names of files that were hit */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/fsmap/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the folders ---- */
+
+int names_dirs_add(struct names_dirs *dirs, uint64_t id)
+{
+	if (dirs->n == dirs->cap) {
+		size_t cap = dirs->cap ? dirs->cap * 2 : 256;
+		uint64_t *v = reallocarray(dirs->ids, cap, sizeof(*v));
+		if (!v)
+			return SV_E_NOMEM;
+		dirs->ids = v;
+		dirs->cap = cap;
+	}
+	dirs->ids[dirs->n++] = id;
+	return 0;
+}
+
+static int by_id(const void *pa, const void *pb)
+{
+	const uint64_t *a = pa, *b = pb;
+	return (*a > *b) - (*a < *b);
+}
+
+void names_dirs_sort(struct names_dirs *dirs)
+{
+	size_t out = 0;
+	if (dirs->n)
+		qsort(dirs->ids, dirs->n, sizeof(*dirs->ids), by_id);
+	for (size_t i = 0; i < dirs->n; i++)
+		if (!out || dirs->ids[out - 1] != dirs->ids[i])
+			dirs->ids[out++] = dirs->ids[i];
+	dirs->n = out;
+}
+
+static size_t find_dir(const struct names_dirs *dirs, uint64_t id)
+{
+	const uint64_t *at =
+		dirs->n ? bsearch(&id, dirs->ids, dirs->n, sizeof(*dirs->ids), by_id) : NULL;
+	return at ? (size_t)(at - dirs->ids) : SIZE_MAX;
+}
+
+bool names_dirs_hold(const struct names_dirs *dirs, uint64_t id)
+{
+	return find_dir(dirs, id) != SIZE_MAX;
+}
+
+void names_dirs_clear(struct names_dirs *dirs)
+{
+	free(dirs->ids);
+	free(dirs->parents);
+	*dirs = (struct names_dirs){0};
+}
+
+/* A name of a file that was hit, as long as the paths of folders are not known. */
+struct link {
+	size_t file;
+	uint64_t parent;
+	bool folder;
+	char *name;
+};
+
+struct names_state {
+	uint8_t *wanted; /* per folder: 1 its name is needed, 2 names in it are */
+	struct link *links;
+	size_t n, cap;
+	struct folders folders;
+	uint64_t dir; /* being read */
+	bool above;   /* the second pass */
+};
+
+/* ---- first: where are the names of what was hit, and which folder is in which ---- */
+
+static int add_link(struct names_state *s, const struct link *link, size_t len)
+{
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 64;
+		struct link *v = reallocarray(s->links, cap, sizeof(*v));
+		if (!v)
+			return SV_E_NOMEM;
+		s->links = v;
+		s->cap = cap;
+	}
+	s->links[s->n] = *link;
+	s->links[s->n].name = strndup(link->name, len);
+	return s->links[s->n].name ? s->n++, 0 : SV_E_NOMEM;
+}
+
+static int note_file(struct names *n, uint64_t id, const char *name, size_t len, bool folder)
+{
+	struct names_state *s = n->state;
+	size_t dir = find_dir(n->dirs, id), file = owners_find(n->o, id);
+	struct link link = {.file = file, .parent = s->dir, .folder = folder, .name = (char *)name};
+	if (dir != SIZE_MAX && !n->dirs->parents[dir])
+		n->dirs->parents[dir] = s->dir;
+	return file == SIZE_MAX ? 0 : add_link(s, &link, len);
+}
+
+/* ---- then: the names of the folders above ---- */
+
+static void want_above(struct names *n, uint64_t id)
+{
+	for (;;) {
+		size_t i = find_dir(n->dirs, id);
+		if (i == SIZE_MAX || n->state->wanted[i] & 1 || id == n->root)
+			return;
+		n->state->wanted[i] |= 1;
+		id = n->dirs->parents[i];
+		i = find_dir(n->dirs, id);
+		if (i != SIZE_MAX)
+			n->state->wanted[i] |= 2;
+	}
+}
+
+static int note_folder(struct names *n, uint64_t id, const char *name, size_t len)
+{
+	struct names_state *s = n->state;
+	size_t i = find_dir(n->dirs, id);
+	if (i == SIZE_MAX || !(s->wanted[i] & 1) || n->dirs->parents[i] != s->dir)
+		return 0;
+	s->wanted[i] &= (uint8_t)~1; /* once */
+	return folders_add(&s->folders, id, s->dir, name, len);
+}
+
+int names_entry(struct names *n, uint64_t id, const char *name, size_t len, bool folder)
+{
+	return n->state->above ? note_folder(n, id, name, len)
+			       : note_file(n, id, name, len, folder);
+}
+
+static int read_dirs(struct names *n, uint8_t only)
+{
+	int rc = 0;
+	n->restart(n->arg);
+	for (size_t i = 0; !rc && i < n->dirs->n && !owners_stopped(n->o); i++) {
+		if (only && !(n->state->wanted[i] & only))
+			continue;
+		n->state->dir = n->dirs->ids[i];
+		rc = n->read(n->arg, n, n->dirs->ids[i]);
+	}
+	return rc;
+}
+
+static int name_links(struct names *n)
+{
+	struct names_state *s = n->state;
+	int rc = 0;
+	s->folders.root = n->root;
+	folders_sort(&s->folders);
+	for (size_t i = 0; !rc && i < s->n; i++) {
+		const struct link *l = &s->links[i];
+		char *path = folders_path(&s->folders, l->parent, l->name, strlen(l->name));
+		rc = path ? owners_name(n->o, l->file, path) : SV_E_NOMEM;
+		if (l->folder) /* its inode may be lost */
+			owners_describe(n->o, l->file, 0, true);
+	}
+	return rc;
+}
+
+/* Sizes, and the root, which has no name in any folder. */
+static int describe(struct names *n)
+{
+	for (size_t i = 0; i < owners_count(n->o); i++) {
+		uint64_t id = owners_id(n->o, i), size;
+		bool folder = names_dirs_hold(n->dirs, id);
+		int rc = n->size(n->arg, id, &size);
+		if (rc)
+			return rc;
+		if (size || folder)
+			owners_describe(n->o, i, size, folder);
+		char *root = id == n->root ? strdup("/") : NULL;
+		if (id == n->root && (!root || owners_name(n->o, i, root)))
+			return SV_E_NOMEM;
+	}
+	return 0;
+}
+
+static int find_names(struct names *n)
+{
+	struct names_state *s = n->state;
+	int rc = read_dirs(n, 0);
+	for (size_t i = 0; i < s->n; i++)
+		want_above(n, s->links[i].parent);
+	s->above = true;
+	if (!rc)
+		rc = read_dirs(n, 2);
+	if (!rc)
+		rc = name_links(n);
+	return rc ? rc : describe(n);
+}
+
+int names_find(struct names *n)
+{
+	struct names_state s = {0};
+	int rc = SV_E_NOMEM;
+	n->state = &s;
+	s.wanted = calloc(n->dirs->n + 1, 1);
+	free(n->dirs->parents);
+	n->dirs->parents = calloc(n->dirs->n + 1, sizeof(*n->dirs->parents));
+	if (s.wanted && n->dirs->parents)
+		rc = owners_count(n->o) ? find_names(n) : 0;
+	for (size_t i = 0; i < s.n; i++)
+		free(s.links[i].name);
+	free(s.links);
+	folders_clear(&s.folders);
+	free(s.wanted);
+	n->state = NULL;
+	return rc;
+}

@@ -509,7 +509,7 @@ mapfile_seeds() {
 
 # the volumes of the map readers, with a few areas lost
 owners_seeds() {
-	local kind=0 name file
+	local kind=0 name file pieces
 	for name in ext ntfs fat exfat xfs; do
 		for file in "$folder/$name"/seed-*; do
 			{
@@ -526,7 +526,8 @@ owners_seeds() {
 	# with checksums that are put right: a flag of the volume, behind the list of what is lost
 	for file in "$folder"/owners/seed*-xfs-*; do
 		cp "$file" "$file-sealed"
-		printf '\200' | dd of="$file-sealed" bs=1 seek=$(($(head -c 1 "$file" | od -An -tu1) / 16 * 3 + 3)) conv=notrunc status=none
+		pieces=$(($(head -c 1 "$file" | od -An -tu1) >> 4))
+		printf '\200' | dd of="$file-sealed" bs=1 seek=$((pieces * 3 + 3)) conv=notrunc status=none
 	done
 }
 

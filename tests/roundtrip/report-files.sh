@@ -107,8 +107,9 @@ xfs_plain_volume() {
 	mkfs.xfs -q -f --unsupported -p proto "${@:2}" "$1" >mkfs.out 2>&1 || fail "mkfs.xfs: $(cat mkfs.out)"
 	for n in $(seq 1 50 300); do printf 'path /folder%s\nls\n' "$n"; done | xfs_db -r -f "$1" |
 		sed -n 's/^[^0-9]*[0-9]* *\([0-9]*\) .* file[0-9]*[02468] (good)$/inode \1\nwrite core.mode 0/p' >gone
-	[ -s gone ] && xfs_db -x -f "$1" <gone >gone.out && xfs_repair -f -o force_geometry "$1" >repair.out 2>&1 ||
-		fail "xfs_repair: $(cat gone.out repair.out)"
+	[ -s gone ] || fail "no file of $1 goes"
+	xfs_db -x -f "$1" <gone >gone.out
+	xfs_repair -f -o force_geometry "$1" >repair.out 2>&1 || fail "xfs_repair: $(cat repair.out)"
 }
 
 # NAME SIZE mkfs-OPTION...: version 5, by the kernel: gaps, shared blocks, lists that are trees, stretches that were

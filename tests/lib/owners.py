@@ -263,7 +263,7 @@ class Xfs:
              "a tree of inodes": {"btino", "btfino"}, "an unused inode": {"inode"},
              "a tree of free space": {"btbno", "btcnt"}, "a tree of owners": {"btrmap"},
              "a tree of shared blocks": {"btrefcnt"}, "a block kept for the trees": {"freelist"},
-             "quotas": {"quota"}, "the realtime section's map": {"rtbitmap", "rtsum"}}
+             "quotas": {"quota", "inode"}, "the realtime section's map": {"rtbitmap", "rtsum", "inode"}}
 
     def __init__(self, image, sectors):
         self.image = image

@@ -62,10 +62,11 @@ class Volume:
         return runs
 
     def write(self, runs, content):
+        at = 0
         for start, count in runs:
-            for i in range(count):
-                self.data[start + i] = content[:self.block]
-                content = content[self.block:]
+            for i in range(start, start + count):
+                self.data[i] = content[at:at + self.block]
+                at += self.block
 
     def fork(self, number, length, runs, clump=0):
         for i in range(8, len(runs), 8):

@@ -35,27 +35,3 @@ void hfsplus_image_load(struct noise *n, const char *dir, const char *options)
 	hfsplus_image_make(dir, options, strstr(options, "pieces") ? 24 * SV_MIB : 12 * SV_MIB);
 	noise_load(n, dir, "img", &fsmap_hfsplus_ops, "hfsplus");
 }
-
-static void put_be(uint8_t *p, size_t len, uint32_t value)
-{
-	while (len--) {
-		p[len] = (uint8_t)value;
-		value >>= 8;
-	}
-}
-
-void hfsplus_image_refused(const struct noise *n, uint8_t *base, const struct hfsplus_change *bad,
-			   size_t count)
-{
-	uint8_t keep[4];
-	for (size_t i = 0; i < count; i++) {
-		memcpy(keep, base + bad[i].off, bad[i].len);
-		put_be(base + bad[i].off, bad[i].len, bad[i].value);
-		struct fsmap *map = noise_map(n);
-		if (map->state != FSMAP_WHOLE || !strstr(map->reason, bad[i].reason))
-			fail_msg("change %zu: \"%s\" instead of \"%s\"", i, map->reason,
-				 bad[i].reason);
-		fsmap_destroy(map);
-		memcpy(base + bad[i].off, keep, bad[i].len);
-	}
-}

@@ -17,15 +17,4 @@ void hfsplus_image_make(const char *dir, const char *options, uint64_t size);
 /* The same, into memory. An allocation file in pieces has enough of them for the extents file. */
 void hfsplus_image_load(struct noise *n, const char *dir, const char *options);
 
-/* A big endian number to be put somewhere, and why the volume is then whole. */
-struct hfsplus_change {
-	size_t off, len;
-	uint32_t value;
-	const char *reason;
-};
-
-/* Each of the changes at `base`, one at a time, makes the volume whole. */
-void hfsplus_image_refused(const struct noise *n, uint8_t *base, const struct hfsplus_change *bad,
-			   size_t count);
-
 #endif

@@ -90,6 +90,32 @@ void noise_expect_whole(const struct noise *n, const char *reason)
 	fsmap_destroy(map);
 }
 
+static void put(uint8_t *p, const struct noise_change *change, bool big)
+{
+	for (size_t i = 0; i < change->len; i++)
+		p[big ? change->len - 1 - i : i] = (uint8_t)(change->value >> 8 * i);
+}
+
+void noise_refused(const struct noise *n, uint8_t *base, const struct noise_change *bad,
+		   size_t count, bool big, void (*seal)(uint8_t *base))
+{
+	uint8_t keep[8];
+	for (size_t i = 0; i < count; i++) {
+		memcpy(keep, base + bad[i].off, bad[i].len);
+		put(base + bad[i].off, &bad[i], big);
+		if (seal)
+			seal(base);
+		struct fsmap *map = noise_map(n);
+		if (map->state != FSMAP_WHOLE || !strstr(map->reason, bad[i].reason))
+			fail_msg("change %zu: \"%s\" instead of \"%s\"", i, map->reason,
+				 bad[i].reason);
+		fsmap_destroy(map);
+		memcpy(base + bad[i].off, keep, bad[i].len);
+		if (seal)
+			seal(base);
+	}
+}
+
 static void nothing_lost(const struct noise *n, uint64_t at)
 {
 	struct sv_extents lost = {0};

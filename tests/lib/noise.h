@@ -26,6 +26,18 @@ struct fsmap *noise_map(const struct noise *n);
 /* The map is whole, and its reason has this in it. */
 void noise_expect_whole(const struct noise *n, const char *reason);
 
+/* A number to be put somewhere, and why the volume is then whole. */
+struct noise_change {
+	size_t off, len; /* at most 8 bytes */
+	uint64_t value;
+	const char *reason;
+};
+
+/* Each of the changes at `base`, one at a time, makes the volume whole. The numbers are big endian
+ * or not; `seal` (may be NULL) puts a checksum there right. */
+void noise_refused(const struct noise *n, uint8_t *base, const struct noise_change *bad,
+		   size_t count, bool big, void (*seal)(uint8_t *base));
+
 /* Change 1 to `most` bytes of what is read, by one bit each, `rounds` times; nothing may be lost.
  */
 void noise_run(struct noise *n, int rounds, unsigned int most, uint64_t seed);

@@ -100,7 +100,7 @@ static uint8_t *fork_at(const struct noise *n, size_t off)
 static void test_header(void **state)
 {
 	(void)state;
-	static const struct hfsplus_change bad[] = {
+	static const struct noise_change bad[] = {
 		{0, 2, 0x482c, "header is damaged"},
 		{0, 2, 0x4858, "header is damaged"}, /* HFSX of another version */
 		{2, 2, 5, "header is damaged"},
@@ -130,7 +130,7 @@ static void test_header(void **state)
 	};
 	struct noise n;
 	hfsplus_image_load(&n, dir, "--files tree");
-	hfsplus_image_refused(&n, n.data + HEADER, bad, SV_ARRAY(bad));
+	noise_refused(&n, n.data + HEADER, bad, SV_ARRAY(bad), true, NULL);
 	uint8_t *other = n.data + n.mem->size - 1024;
 	other[3] ^= 1;
 	noise_expect_whole(&n, "other header is damaged");
@@ -143,7 +143,7 @@ static void test_header(void **state)
 static void test_extents(void **state)
 {
 	(void)state;
-	static const struct hfsplus_change header[] = {
+	static const struct noise_change header[] = {
 		{8, 1, 0xff, "extents file is damaged"},
 		{14 + 10, 4, 9999, "extents file is damaged"},
 		{14 + 18, 2, 256, "extents file is damaged"},
@@ -152,7 +152,7 @@ static void test_extents(void **state)
 		{14 + 38, 4, 0, "extents file is damaged"},
 		{14 + 10, 4, 0, "not complete"}, /* the allocation file has records */
 	};
-	static const struct hfsplus_change leaf[] = {
+	static const struct noise_change leaf[] = {
 		{4, 4, 1, "extents file is damaged"},
 		{8, 1, 0, "extents file is damaged"},
 		{10, 2, 99, "extents file is damaged"},
@@ -172,8 +172,8 @@ static void test_extents(void **state)
 	struct noise n;
 	hfsplus_image_load(&n, dir, "--files tree --scatter --block 512 --pieces 12");
 	uint8_t *tree = fork_at(&n, 192);
-	hfsplus_image_refused(&n, tree, header, SV_ARRAY(header));
-	hfsplus_image_refused(&n, tree + 4096, leaf, SV_ARRAY(leaf));
+	noise_refused(&n, tree, header, SV_ARRAY(header), true, NULL);
+	noise_refused(&n, tree + 4096, leaf, SV_ARRAY(leaf), true, NULL);
 	noise_free(&n);
 }
 

@@ -133,7 +133,7 @@ static void expect(const struct noise *n, enum fsmap_state state, const char *re
 static void test_journal_state(void **state)
 {
 	(void)state;
-	static const struct hfsplus_change info[] = {
+	static const struct noise_change info[] = {
 		{0, 4, 3, "on another device"},
 		{0, 4, 0, "place unknown"},
 		{0, 4, 9, "place unknown"},
@@ -146,8 +146,8 @@ static void test_journal_state(void **state)
 	struct journal j;
 	load_journal(&n, &j, true);
 	expect(&n, FSMAP_EXACT, "", 0, 1500);
-	hfsplus_image_refused(&n, n.data + get_be32(n.data + HEADER + 12) * 4096ull, info,
-			      SV_ARRAY(info));
+	noise_refused(&n, n.data + get_be32(n.data + HEADER + 12) * 4096ull, info, SV_ARRAY(info),
+		      true, NULL);
 	for (size_t i = 0; i < 44; i++) { /* all of it is under the checksum */
 		j.start[i] ^= 4;
 		noise_expect_whole(&n, "journal is damaged");

@@ -246,6 +246,21 @@ hfsplus_seeds() {
 	hfsplus_seed scattered $((6 << 20)) --block 512 --scatter --files tree
 }
 
+apfs_seeds() {
+	local kind
+	for kind in plain cab newer; do
+		blank 513M
+		mkapfs -L label img
+		"$here/slim_apfs.py" img "$kind"
+		pack apfs "$kind-torn" 512
+		{
+			head -c 2 "$folder/apfs/seed-$kind-torn"
+			printf '\200'
+			tail -c +4 "$folder/apfs/seed-$kind-torn"
+		} | seed apfs "$kind"
+	done
+}
+
 # PLACE BYTE...: patches of fuzz_layout.c that set bytes (hexadecimal) from that place on
 patch() {
 	local at=$1 byte
@@ -601,7 +616,7 @@ identify_seeds() {
 	} | seed identify nvme
 }
 
-for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs hfsplus owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense identify; do
+for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs hfsplus apfs owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense identify; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

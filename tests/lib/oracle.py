@@ -162,6 +162,13 @@ def free_hfsplus(volume):
             yield int(addr) * unit, (int(addr) + 1) * unit
 
 
+def free_apfs(volume):
+    text = run("pstat", volume).decode()
+    unit = int(re.search(r"Block Size: +(\d+)", text).group(1))
+    for first, last in re.findall(r"^\|   0x([0-9a-f]+)-0x([0-9a-f]+)$", text, re.M):
+        yield int(first, 16) * unit, (int(last, 16) + 1) * unit
+
+
 def free_swap(volume):
     yield 4096, size_of(volume)
 
@@ -205,7 +212,7 @@ def free_btrfs(volume):
 
 def free(kind, volume):
     by_kind = {"ext": free_ext, "ntf": free_ntfs, "fat": free_fat, "swa": free_swap,
-               "xfs": free_xfs, "exf": free_exfat, "btr": free_btrfs, "f2f": free_f2fs, "hfs": free_hfsplus}
+               "xfs": free_xfs, "exf": free_exfat, "btr": free_btrfs, "f2f": free_f2fs, "hfs": free_hfsplus, "apf": free_apfs}
     return merge(by_kind[kind[:3]](volume))
 
 

@@ -140,26 +140,43 @@ static int take_decrypted(struct fsmap_reader *r, const char *title, struct insi
 	return take_inner(r, in);
 }
 
-int fsmap_read_decrypted(struct fsmap_reader *r, const char *title, const struct blk_piece *piece,
-			 const struct blk_crypt_params *crypt)
+/* What was decrypted, in the order in which it is a volume. */
+static int arrange(const struct fsmap_decrypted *how, struct blk_dev *plain, struct blk_dev **view,
+		   struct blk_dev **dev_ret)
 {
-	struct blk_dev *below = NULL, *dev = NULL;
-	struct inside in = {.pieces = piece, .n = 1, .unit = crypt->sector_size};
+	const struct blk_piece all = {0, plain->size};
+	int rc = blk_pieces_create(plain, how->n ? how->order : &all, how->n ? how->n : 1,
+				   plain->name, view, NULL);
+	return rc ? rc : blk_holes_create(*view, how->blank, true, dev_ret);
+}
+
+int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how)
+{
+	struct blk_dev *below = NULL, *plain = NULL, *view = NULL, *dev = NULL;
+	struct inside in = {
+		.pieces = how->n ? how->order : &how->data,
+		.n = how->n ? how->n : 1,
+		.unit = how->crypt->sector_size,
+	};
 	if (too_deep(r, "what is inside"))
 		return 0;
-	int rc = blk_pieces_create(r->vol, piece, 1, r->vol->name, &below, NULL);
+	int rc = blk_pieces_create(r->vol, &how->data, 1, r->vol->name, &below, NULL);
 	if (!rc)
-		rc = blk_crypt_create(below, crypt, r->vol->name, &dev, NULL);
+		rc = blk_crypt_create(below, how->crypt, r->vol->name, &plain, NULL);
+	if (!rc)
+		rc = arrange(how, plain, &view, &dev);
 	if (!rc)
 		rc = map_inner(r, dev, &in.map);
 	if (!rc)
-		rc = seal_digest(crypt, &in);
+		rc = seal_digest(how->crypt, &in);
 	if (!rc)
-		rc = take_decrypted(r, title, &in);
+		rc = take_decrypted(r, how->title, &in);
 	else if (rc != SV_E_NOMEM)
-		rc = fsmap_whole(r, "its LUKS header says that it is larger than its volume");
+		rc = fsmap_whole(r, "its header says that it is larger than its volume");
 	fsmap_destroy(in.map);
 	blk_close(dev);
+	blk_close(view);
+	blk_close(plain);
 	blk_close(below);
 	return rc;
 }

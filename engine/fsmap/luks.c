@@ -176,7 +176,7 @@ static int map_inside(struct luks *l)
 {
 	const struct luks_answer *a = &l->answer;
 	uint64_t size = fsmap_size(l->r), left = a->offset < size ? size - a->offset : 0;
-	struct blk_piece piece = {a->offset, a->size ? a->size : left};
+	const struct sv_extents none = {0};
 	const struct blk_crypt_params crypt = {
 		.cipher = a->cipher,
 		.key = a->key,
@@ -184,9 +184,15 @@ static int map_inside(struct luks *l)
 		.sector_size = a->sector_size,
 		.first = a->first,
 	};
+	struct fsmap_decrypted how = {
+		.title = l->title,
+		.data = {a->offset, a->size ? a->size : left},
+		.crypt = &crypt,
+		.blank = &none,
+	};
 	if (a->sector_size)
-		piece.len -= piece.len % a->sector_size;
-	return fsmap_read_decrypted(l->r, l->title, &piece, &crypt);
+		how.data.len -= how.data.len % a->sector_size;
+	return fsmap_read_decrypted(l->r, &how);
 }
 
 /* Not more: what is behind may be free. */

@@ -1,4 +1,5 @@
-/* luks.h - LUKS: what libcryptsetup says of a header and a key; private to its files */
+/* luks.h - LUKS and BitLocker: what libcryptsetup says of a header and a key; private to their
+ * files */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef SV_FSMAP_LUKS_H
 #define SV_FSMAP_LUKS_H
@@ -39,9 +40,11 @@ struct luks_answer {
 
 /*
  * Ask libcryptsetup, in a child. `image` is a sparse file with the header, as large as the volume;
- * it is written to. `version` 1 or 2. Without a key (NULL) only the header is looked at. 0,
- * SV_E_STOPPED, SV_E_FAILED. The answer holds a key: the caller wipes it.
+ * it is written to. `version` 1, 2, or LUKS_BITLOCKER, of which only state and key are told.
+ * Without a key (NULL) only the header is looked at. 0, SV_E_STOPPED, SV_E_FAILED. The answer holds
+ * a key: the caller wipes it.
  */
+#define LUKS_BITLOCKER 0
 int luks_ask(int image, unsigned int version, const void *key, size_t len,
 	     bool (*cancelled)(void *arg), void *arg, struct luks_answer *answer,
 	     struct sv_err *err);

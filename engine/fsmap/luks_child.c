@@ -1,4 +1,5 @@
-/* luks_child.c - what libcryptsetup says of a LUKS header, and the volume key, from a child process
+/* luks_child.c - what libcryptsetup says of a LUKS or BitLocker header, and the volume key, from a
+ * child process
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/luks.h"
@@ -32,6 +33,11 @@ struct question {
 };
 
 /* ---- child ---- */
+
+static const char *type_of(unsigned int version)
+{
+	return version == LUKS_BITLOCKER ? CRYPT_BITLK : version == 2 ? CRYPT_LUKS2 : CRYPT_LUKS1;
+}
 
 /* The pieces of the data. "backup" ones belong to a reencryption. */
 static enum luks_state look_at_segments(struct crypt_device *cd, struct luks_answer *a)
@@ -127,7 +133,7 @@ static enum luks_state try_slot(struct crypt_device *cd, int slot, const struct 
 static enum luks_state try_slots(struct crypt_device *cd, const struct question *q,
 				 struct luks_answer *a)
 {
-	int slots = crypt_keyslot_max(q->version == 2 ? CRYPT_LUKS2 : CRYPT_LUKS1);
+	int slots = crypt_keyslot_max(type_of(q->version));
 	unsigned int seen[LUKS_OPEN + 1] = {0}, used = 0;
 	for (int slot = 0; slot < slots && !seen[LUKS_OPEN]; slot++)
 		if (is_used(cd, slot)) {
@@ -145,6 +151,18 @@ static enum luks_state try_slots(struct crypt_device *cd, const struct question 
 	return seen[LUKS_NO_CIPHER] ? LUKS_NO_CIPHER : LUKS_CLOSED;
 }
 
+/* A passphrase, a recovery password, or what a startup key's file holds. */
+static enum luks_state try_bitlocker(struct crypt_device *cd, const struct question *q,
+				     struct luks_answer *a)
+{
+	size_t len = sizeof(a->key);
+	if (!q->key)
+		return LUKS_CLOSED;
+	int rc = crypt_volume_key_get(cd, CRYPT_ANY_SLOT, (char *)a->key, &len, q->key, q->len);
+	a->key_len = (uint32_t)len;
+	return rc < 0 ? LUKS_CLOSED : LUKS_OPEN;
+}
+
 static void work(void *arg, void *answer)
 {
 	const struct question *q = arg;
@@ -155,9 +173,12 @@ static void work(void *arg, void *answer)
 	/* a header nobody else has */
 	crypt_metadata_locking(NULL, 0);
 	a->state = LUKS_UNREADABLE;
-	if (crypt_init(&cd, path) ||
-	    crypt_load(cd, q->version == 2 ? CRYPT_LUKS2 : CRYPT_LUKS1, NULL))
+	if (crypt_init(&cd, path) || crypt_load(cd, type_of(q->version), NULL))
 		return;
+	if (q->version == LUKS_BITLOCKER) {
+		a->state = try_bitlocker(cd, q, a);
+		return;
+	}
 	a->state = look_at(cd, q->version, a);
 	if (a->state == LUKS_CLOSED)
 		a->state = try_slots(cd, q, a);

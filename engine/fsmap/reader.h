@@ -26,7 +26,7 @@ struct fsmap_ops {
 extern const struct fsmap_ops fsmap_ext_ops, fsmap_ntfs_ops, fsmap_fat_ops, fsmap_swap_ops;
 extern const struct fsmap_ops fsmap_exfat_ops, fsmap_xfs_ops, fsmap_f2fs_ops, fsmap_hfsplus_ops,
 	fsmap_apfs_ops;
-extern const struct fsmap_ops fsmap_btrfs_ops, fsmap_lvm_ops, fsmap_luks_ops;
+extern const struct fsmap_ops fsmap_btrfs_ops, fsmap_lvm_ops, fsmap_luks_ops, fsmap_bitlk_ops;
 
 /* fsmap_read() without the probe: this reader, under this type name. For tests and fuzzers. */
 int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
@@ -93,8 +93,17 @@ int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_
  * The same for one piece that has to be decrypted. The map then tells what is inside, `title`
  * ("LUKS2") in front; where that is read whole, so is all of this.
  */
-int fsmap_read_decrypted(struct fsmap_reader *r, const char *title, const struct blk_piece *piece,
-			 const struct blk_crypt_params *crypt);
+struct fsmap_decrypted {
+	const char *title;
+	struct blk_piece data; /* what is encrypted */
+	const struct blk_crypt_params *crypt;
+	/* Its parts, in the order in which they are the volume inside; none: as it is. data.start
+	 * is 0 then. */
+	const struct blk_piece *order;
+	size_t n;
+	const struct sv_extents *blank; /* these places inside hold zeros; may be empty */
+};
+int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how);
 
 /* The keys that there are; NULL: none. */
 struct unlock *fsmap_unlock(const struct fsmap_reader *r);

@@ -106,10 +106,10 @@ int blk_pieces_create(struct blk_dev *below, const struct blk_piece *pieces, siz
 /*
  * What `below` decrypts to, read-only. Sectors are those of dm-crypt: each of `sector_size` bytes
  * is a message of its own, whose number (the n-th 512 bytes of it, plus `first`) makes its IV.
- * `cipher` as dm-crypt writes it: "aes-xts-plain64", "aes-cbc-essiv:sha256", and with plain or
- * plain64 for either. SV_E_FORMAT for any other, and for a key of another length; SV_E_RANGE for a
- * size that is not in whole sectors. The key is copied, kept out of swap areas where that is
- * allowed, and wiped.
+ * `cipher` as dm-crypt writes it: "aes-xts-plain64", "aes-cbc-essiv:sha256", with plain or plain64
+ * for either, and BitLocker's "aes-cbc-eboiv" and "aes-cbc-elephant". SV_E_FORMAT for any other,
+ * and for a key of another length; SV_E_RANGE for a size that is not in whole sectors. The key is
+ * copied, kept out of swap areas where that is allowed, and wiped.
  */
 #define BLK_CRYPT_KEY_MAX 64
 struct blk_crypt_params {
@@ -118,6 +118,7 @@ struct blk_crypt_params {
 	size_t key_len;
 	uint32_t sector_size;
 	uint64_t first;
+	bool whole_sectors; /* numbers count sectors of sector_size (BitLocker), not of 512 bytes */
 };
 int blk_crypt_create(struct blk_dev *below, const struct blk_crypt_params *params, const char *name,
 		     struct blk_dev **dev_ret, struct sv_err *err);

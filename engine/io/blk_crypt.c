@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/io/blk.h"
 
+#include "engine/io/elephant.h"
 #include "engine/util/bytes.h"
 
 #include <nettle/aes.h>
@@ -13,11 +14,16 @@
 #include <sys/mman.h>
 
 /* Linux drivers/md/dm-crypt.c: modes, and how the number of a sector becomes an IV. */
-enum mode { MODE_XTS, MODE_CBC };
+enum mode {
+	MODE_XTS,
+	MODE_CBC,
+	MODE_ELEPHANT, /* CBC, and a diffuser whose key is the second half */
+};
 enum iv {
 	IV_PLAIN,   /* its low 32 bits, little endian */
 	IV_PLAIN64, /* little endian */
 	IV_ESSIV,   /* that, encrypted with the SHA-256 of the key */
+	IV_EBOIV,   /* the sector's byte, little endian, encrypted with the key */
 };
 
 struct cipher {
@@ -27,9 +33,10 @@ struct cipher {
 };
 
 static const struct cipher ciphers[] = {
-	{"aes-xts-plain64", MODE_XTS, IV_PLAIN64},    {"aes-xts-plain", MODE_XTS, IV_PLAIN},
-	{"aes-cbc-essiv:sha256", MODE_CBC, IV_ESSIV}, {"aes-cbc-plain64", MODE_CBC, IV_PLAIN64},
-	{"aes-cbc-plain", MODE_CBC, IV_PLAIN},
+	{"aes-xts-plain64", MODE_XTS, IV_PLAIN64},     {"aes-xts-plain", MODE_XTS, IV_PLAIN},
+	{"aes-cbc-essiv:sha256", MODE_CBC, IV_ESSIV},  {"aes-cbc-plain64", MODE_CBC, IV_PLAIN64},
+	{"aes-cbc-plain", MODE_CBC, IV_PLAIN},	       {"aes-cbc-eboiv", MODE_CBC, IV_EBOIV},
+	{"aes-cbc-elephant", MODE_ELEPHANT, IV_EBOIV},
 };
 
 /* AES of any length of key; nettle has one function for each. */
@@ -48,8 +55,10 @@ struct crypt_dev {
 	const struct cipher *cipher;
 	uint32_t unit;
 	uint64_t first;
+	uint32_t counted; /* bytes of a sector, as they are numbered */
 	struct aes decrypt;
-	struct aes iv; /* encrypts it: XTS' second key, ESSIV's */
+	struct aes iv;	  /* encrypts it: XTS' second key, ESSIV's, EBOIV's */
+	struct aes tweak; /* makes the diffuser's keys */
 	char name[];
 };
 
@@ -96,7 +105,13 @@ static void set_keys(struct crypt_dev *c, const uint8_t *key, size_t len)
 		set_encrypt_key(&c->iv, key + len / 2, len / 2);
 		return;
 	}
+	if (c->cipher->mode == MODE_ELEPHANT) {
+		len /= 2;
+		set_encrypt_key(&c->tweak, key + len, len);
+	}
 	set_decrypt_key(&c->decrypt, key, len);
+	if (c->cipher->iv == IV_EBOIV)
+		set_encrypt_key(&c->iv, key, len);
 	if (c->cipher->iv != IV_ESSIV)
 		return;
 	sha256_init(&sha);
@@ -109,10 +124,29 @@ static void set_keys(struct crypt_dev *c, const uint8_t *key, size_t len)
 
 static void make_iv(const struct crypt_dev *c, uint64_t sector, uint8_t iv[AES_BLOCK_SIZE])
 {
+	const uint64_t numbers[] = {
+		[IV_PLAIN] = (uint32_t)sector,
+		[IV_PLAIN64] = sector,
+		[IV_ESSIV] = sector,
+		[IV_EBOIV] = sector * c->counted,
+	};
 	memset(iv, 0, AES_BLOCK_SIZE);
-	put_le64(iv, c->cipher->iv == IV_PLAIN ? (uint32_t)sector : sector);
-	if (c->cipher->iv == IV_ESSIV)
+	put_le64(iv, numbers[c->cipher->iv]);
+	if (c->cipher->iv == IV_ESSIV || c->cipher->iv == IV_EBOIV)
 		c->iv.run(&c->iv.key, AES_BLOCK_SIZE, iv, iv);
+}
+
+/* The diffuser's key is the sector's byte, encrypted, twice: the second time with a mark at its
+ * end. */
+static void undo_diffuser(const struct crypt_dev *c, uint64_t sector, uint8_t *p)
+{
+	uint8_t key[ELEPHANT_KEY] = {0};
+	put_le64(key, sector * c->counted);
+	put_le64(key + AES_BLOCK_SIZE, sector * c->counted);
+	key[ELEPHANT_KEY - 1] = 0x80;
+	c->tweak.run(&c->tweak.key, ELEPHANT_KEY, key, key);
+	elephant_undo(p, c->unit, key);
+	explicit_bzero(key, sizeof(key));
 }
 
 /* Whole units, in place. */
@@ -120,13 +154,16 @@ static void decrypt(const struct crypt_dev *c, uint8_t *p, size_t len, uint64_t 
 {
 	uint8_t iv[AES_BLOCK_SIZE];
 	for (size_t at = 0; at < len; at += c->unit) {
-		make_iv(c, c->first + (off + at) / 512, iv);
+		uint64_t sector = c->first + (off + at) / c->counted;
+		make_iv(c, sector, iv);
 		if (c->cipher->mode == MODE_XTS)
 			xts_decrypt_message(&c->decrypt.key, &c->iv.key, c->decrypt.run, c->iv.run,
 					    iv, c->unit, p + at, p + at);
 		else
 			cbc_decrypt(&c->decrypt.key, c->decrypt.run, AES_BLOCK_SIZE, iv, c->unit,
 				    p + at, p + at);
+		if (c->cipher->mode == MODE_ELEPHANT)
+			undo_diffuser(c, sector, p + at);
 	}
 }
 
@@ -155,6 +192,7 @@ static void crypt_close(struct blk_dev *dev)
 	struct crypt_dev *c = (struct crypt_dev *)dev;
 	explicit_bzero(&c->decrypt, sizeof(c->decrypt));
 	explicit_bzero(&c->iv, sizeof(c->iv));
+	explicit_bzero(&c->tweak, sizeof(c->tweak));
 	munlock(c, sizeof(*c));
 	free(c);
 }
@@ -168,7 +206,7 @@ static const struct blk_ops crypt_ops = {
 static const struct cipher *find_cipher(const char *name, size_t key_len)
 {
 	for (size_t i = 0; i < SV_ARRAY(ciphers); i++) {
-		size_t len = ciphers[i].mode == MODE_XTS ? key_len / 2 : key_len;
+		size_t len = ciphers[i].mode == MODE_CBC ? key_len : key_len / 2;
 		bool whole = ciphers[i].mode == MODE_CBC || key_len % 2 == 0;
 		if (strcmp(ciphers[i].name, name) != 0)
 			continue;
@@ -207,6 +245,7 @@ int blk_crypt_create(struct blk_dev *below, const struct blk_crypt_params *param
 	c->cipher = cipher;
 	c->unit = unit;
 	c->first = params->first;
+	c->counted = params->whole_sectors ? unit : 512;
 	set_keys(c, params->key, params->key_len);
 	c->dev = (struct blk_dev){
 		.ops = &crypt_ops,

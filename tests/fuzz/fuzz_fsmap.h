@@ -26,15 +26,6 @@ struct fuzz_volume {
 	size_t len;
 };
 
-/* The part of a piece of content that lies in [off, off + len). */
-static inline void fuzz_lay(uint8_t *buf, size_t len, uint64_t off, const uint8_t *piece,
-			    size_t piece_len, uint64_t at)
-{
-	uint64_t start = SV_MAX(at, off), end = SV_MIN(at + piece_len, off + len);
-	if (start < end)
-		memcpy(buf + (start - off), piece + (start - at), (size_t)(end - start));
-}
-
 static inline int fuzz_pread(struct blk_dev *dev, void *buf, size_t len, uint64_t off,
 			     struct sv_err *err)
 {

@@ -24,22 +24,15 @@ struct volume {
 	size_t len;
 };
 
-static void lay(uint8_t *buf, size_t len, uint64_t off, const uint8_t *piece, size_t n, uint64_t at)
-{
-	uint64_t start = SV_MAX(at, off), end = SV_MIN(at + n, off + len);
-	if (start < end)
-		memcpy(buf + (start - off), piece + (start - at), (size_t)(end - start));
-}
-
 static int volume_pread(struct blk_dev *dev, void *buf, size_t len, uint64_t off,
 			struct sv_err *err)
 {
 	const struct volume *v = (struct volume *)dev;
 	(void)err;
 	memset(buf, 0, len);
-	lay(buf, len, off, v->label, SECTOR, SECTOR);
-	lay(buf, len, off, v->header, SECTOR, AREA);
-	lay(buf, len, off, v->text, v->len, AREA + SECTOR);
+	fuzz_lay(buf, len, off, v->label, SECTOR, SECTOR);
+	fuzz_lay(buf, len, off, v->header, SECTOR, AREA);
+	fuzz_lay(buf, len, off, v->text, v->len, AREA + SECTOR);
 	return 0;
 }
 

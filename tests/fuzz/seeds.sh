@@ -551,6 +551,25 @@ health_seeds() {
 	cp "$here"/../data/health/*.json "$folder/health/"
 }
 
+# a boot sector and metadata, as tests/unit/test_bitlk.c has them; the checksum is put right as they are read
+bitlk_seeds() {
+	python3 - >seed.bin <<-'END'
+		import struct, sys
+		places = [32 << 20, 40 << 20, 48 << 20]
+		boot = bytearray(512)
+		boot[:11] = b"\xeb\x58\x90-FVE-FS-"
+		boot[11:13] = b"\0\2"
+		boot[160:176] = bytes.fromhex("3bd66749292ed84a8399f6a339e3d001")
+		boot[176:200] = struct.pack("<3Q", *places)
+		area = struct.pack("<8s4HQ2I3QQ", b"-FVE-FS-", 15, 2, 4, 4, 64 << 20, 0, 16, *places, 34 << 20)
+		area += struct.pack("<4I16s2IQ", 120, 1, 48, 120, bytes(16), 1, 0x8004, 0)
+		area += struct.pack("<4H26sH12x", 48, 2, 8, 1, bytes(26), 0x2000)
+		area += struct.pack("<4H2Q", 24, 15, 15, 1, 34 << 20, 8192)
+		sys.stdout.buffer.write(boot + area.ljust(256, b"\0"))
+	END
+	seed bitlk volume <seed.bin
+}
+
 # what a SATA disk and a SCSI disk say of a bad sector
 sense_seeds() {
 	printf '\360\0\003\001\043\105\147\012\0\0\0\0\021\004\0\0\0\0' | seed sense fixed
@@ -616,7 +635,7 @@ identify_seeds() {
 	} | seed identify nvme
 }
 
-for target in fat swap ext ntfs btrfs lvm xfs exfat f2fs hfsplus apfs owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense identify; do
+for target in fat swap ext ntfs btrfs lvm bitlk xfs exfat f2fs hfsplus apfs owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense identify; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

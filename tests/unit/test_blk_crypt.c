@@ -70,7 +70,8 @@ static void test_crypt_standard(void **state)
 	blk_close(mem);
 }
 
-/* 16 KiB of a pattern, and the SHA-256 of what OpenSSL's AES decrypts it to, sector by sector. */
+/* 16 KiB of a pattern, and the SHA-256 of what OpenSSL's AES decrypts it to, sector by sector; of
+ * BitLocker's modes with IVs and a diffuser written down once more in another language. */
 #define CRYPT_LEN 16384
 static const struct crypt_sample {
 	const char *cipher;
@@ -78,23 +79,32 @@ static const struct crypt_sample {
 	uint32_t unit;
 	uint64_t first;
 	const char *sum;
+	bool whole_sectors;
 } crypt_samples[] = {
 	{"aes-xts-plain64", 64, 512, 0x0u,
-	 "95eb1b28b0d8b12f74e03eceebddcdf9e2e48036493505e84178bd90b37cd58f"},
+	 "95eb1b28b0d8b12f74e03eceebddcdf9e2e48036493505e84178bd90b37cd58f", false},
 	{"aes-xts-plain64", 64, 4096, 0x0u,
-	 "ca006a16e040ef5d06c0edeb88d158811ac4b933fc3e0c0697774f46c683e57a"},
+	 "ca006a16e040ef5d06c0edeb88d158811ac4b933fc3e0c0697774f46c683e57a", false},
 	{"aes-xts-plain64", 32, 512, 0xfffffff8u,
-	 "8f4da165a11646233124925dcaa0b39a5955c29f7582170c5cd602720125efe4"},
+	 "8f4da165a11646233124925dcaa0b39a5955c29f7582170c5cd602720125efe4", false},
 	{"aes-xts-plain", 64, 512, 0xfffffff8u,
-	 "bae76d5bc27cdaef0f156cc1c354982fc56123d958669bce5d366f3a4a1dbb3d"},
+	 "bae76d5bc27cdaef0f156cc1c354982fc56123d958669bce5d366f3a4a1dbb3d", false},
 	{"aes-cbc-essiv:sha256", 32, 512, 0x3u,
-	 "17f354959759010511ce4f15b6ea50db2501cf083b5ec1ddfa377af798ea1fbd"},
+	 "17f354959759010511ce4f15b6ea50db2501cf083b5ec1ddfa377af798ea1fbd", false},
 	{"aes-cbc-essiv:sha256", 16, 4096, 0x0u,
-	 "5e074f777f26fa9e04bde5185c4712b1e3daf9ce64ff38d9e0e0c56e47d951b7"},
+	 "5e074f777f26fa9e04bde5185c4712b1e3daf9ce64ff38d9e0e0c56e47d951b7", false},
 	{"aes-cbc-plain64", 24, 512, 0xfffffff8u,
-	 "d496384a04dfc6ce63dca831a545b135ba01013fac005365f91abedcd60019b7"},
+	 "d496384a04dfc6ce63dca831a545b135ba01013fac005365f91abedcd60019b7", false},
 	{"aes-cbc-plain", 32, 2048, 0xfffffff8u,
-	 "969138456e13b97374aca57e7d612aff24b6103da6b6c21e1de506c5b9ceb1a6"},
+	 "969138456e13b97374aca57e7d612aff24b6103da6b6c21e1de506c5b9ceb1a6", false},
+	{"aes-cbc-eboiv", 16, 512, 0x5u,
+	 "33084de4b3a36ec7f76e8125acf3f52baec44616519d66d334c4a07bcb36227b", false},
+	{"aes-cbc-eboiv", 32, 4096, 0x5u,
+	 "b36cbd7347b3347bab18934c2270863d897f3606011ba7234861844db85d4779", true},
+	{"aes-cbc-elephant", 32, 512, 0x9u,
+	 "b54eede3efdad4a7f7d8bd50ec2ba677eb5906eaa20a94aa595673dcaf82f55c", false},
+	{"aes-cbc-elephant", 64, 512, 0x0u,
+	 "ea42fc138ab42aa8b8c61724c78620a13fada6c8b20a63a561caaa0af5b9c1b2", false},
 };
 
 static void check_sum(const uint8_t *buf, const char *want)
@@ -115,11 +125,13 @@ static void check_crypt(struct blk_dev *mem, const struct crypt_sample *s)
 	uint8_t key[BLK_CRYPT_KEY_MAX], whole[CRYPT_LEN], part[CRYPT_LEN];
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)(7 * i + 1);
-	struct blk_dev *dev = crypt_over(mem, &(struct blk_crypt_params){.cipher = s->cipher,
-									 .key = key,
-									 .key_len = s->key_len,
-									 .sector_size = s->unit,
-									 .first = s->first});
+	struct blk_dev *dev =
+		crypt_over(mem, &(struct blk_crypt_params){.cipher = s->cipher,
+							   .key = key,
+							   .key_len = s->key_len,
+							   .sector_size = s->unit,
+							   .first = s->first,
+							   .whole_sectors = s->whole_sectors});
 	assert_int_equal(dev->sector_size, s->unit);
 	assert_int_equal(blk_pread(dev, whole, CRYPT_LEN, 0, NULL), 0);
 	check_sum(whole, s->sum);

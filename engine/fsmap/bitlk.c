@@ -62,8 +62,10 @@ static int find_key(struct opener *o)
 		return fsmap_whole(o->b->r, TITLE ", locked: stored whole");
 	if (ret == UNLOCK_OPEN)
 		return 0;
-	return stays(o, ret == UNLOCK_SHUT ? "no key opened it"
-					   : "what reads its metadata does not take them");
+	if (ret != UNLOCK_SHUT)
+		return stays(o, "what reads its metadata does not take them");
+	fsmap_set_locked(o->b->r);
+	return stays(o, "no key opened it");
 }
 
 /* In the volume inside, these places hold nothing: they are BitLocker's own. */
@@ -136,9 +138,10 @@ static int judge(struct bitlk *b)
 		return ret;
 	if (b->clear_key)
 		return fsmap_whole(b->r, TITLE ", suspended: stored whole");
-	if (!fsmap_unlock(b->r))
-		return fsmap_whole(b->r, TITLE ", locked: stored whole");
-	return open_it(b);
+	if (fsmap_unlock(b->r))
+		return open_it(b);
+	fsmap_set_locked(b->r);
+	return fsmap_whole(b->r, TITLE ", locked: stored whole");
 }
 
 static int read_bitlk(struct fsmap_reader *r)

@@ -134,11 +134,17 @@ int image_begun(const char *part, struct image_info *info, uint64_t *volume_size
 	return 0;
 }
 
+/* Whose map needs a key. */
+static bool is_encrypted(const char *fs)
+{
+	return !strcmp(fs, "crypto_LUKS") || !strcmp(fs, "BitLocker");
+}
+
 bool image_begun_unlocked(const struct image_info *info)
 {
 	bool unlocked = false;
 	for (size_t i = 0; i < info->n_parts; i++)
-		unlocked |= !strcmp(info->parts[i].fs, "crypto_LUKS") &&
+		unlocked |= is_encrypted(info->parts[i].fs) &&
 			    (!strcmp(info->parts[i].state, "exact") ||
 			     !strcmp(info->parts[i].state, "union"));
 	return unlocked;

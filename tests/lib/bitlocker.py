@@ -4,7 +4,8 @@
 """
 bitlocker.py own VOLUME          its own places, "START LENGTH" lines: three copies of the metadata, then the moved sectors
 bitlocker.py moved VOLUME        how many bytes at its start have moved
-bitlocker.py fill FROM TO OWN    copy the bytes of FROM to TO, but for those places
+bitlocker.py fill FROM TO OWN    copy the bytes of FROM to TO, but for those places, which hold nothing there
+bitlocker.py without KEPT        ranges on stdin without those of KEPT
 """
 import os
 import struct
@@ -24,9 +25,29 @@ def places(path):
     return [(at, AREA) for at in copies] + [(struct.unpack("<Q", area[56:64])[0], moved)]
 
 
+def ranges(lines):
+    return sorted(tuple(map(int, line.split())) for line in lines)
+
+
+def ranges_of(path):
+    with open(path, encoding="ascii") as f:
+        return ranges(f)
+
+
+def without(kept, free):
+    for start, length in free:
+        end = start + length
+        for at, n in kept:
+            if at < end and start < at + n:
+                if start < at:
+                    print(start, at - start)
+                start = at + n
+        if start < end:
+            print(start, end - start)
+
+
 def fill(source, target, own):
-    with open(own, encoding="ascii") as f:
-        skip = sorted(tuple(map(int, line.split())) for line in f)
+    skip = ranges_of(own)
     with open(source, "rb") as src:
         dst = os.open(target, os.O_WRONLY)
         at = 0
@@ -36,6 +57,8 @@ def fill(source, target, own):
                 data = src.read(min(1 << 20, start - at))
                 assert os.pwrite(dst, data, at) == len(data)
                 at += len(data)
+            src.seek(start)
+            assert not any(src.read(length)), "files lie in BitLocker's own places"
             at = start + length
         os.close(dst)
 
@@ -46,5 +69,7 @@ if __name__ == "__main__":
             print(*place)
     elif sys.argv[1] == "moved":
         print(places(sys.argv[2])[3][1])
+    elif sys.argv[1] == "without":
+        without(ranges_of(sys.argv[2]), ranges(sys.stdin))
     else:
         fill(*sys.argv[2:5])

@@ -4,8 +4,8 @@
 #
 # usage: bitlocker.sh [NAME...|all]    samples by name; two of them when none is named
 # The samples are those of cryptsetup's own tests, from the source package of this system. Little more than their headers
-# is left in them: each gets a FAT32 with files, encrypted by dislocker. What would be read must be what other tools say of that
-# FAT32; saved and restored onto 0xA5, dislocker decrypts it again, the checker is content, the trees are equal.
+# is left in them: each gets a FAT with files, encrypted by dislocker. What would be read must be what other tools say of that
+# FAT; saved and restored onto 0xA5, dislocker decrypts it again, the checker is content, the trees are equal.
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 requires python3 dislocker-fuse mkfs.fat fsck.fat mcopy apt-get
@@ -41,38 +41,36 @@ open_volume() {
 
 close_volume() { fusermount -u mnt; }
 
-# a FAT32 of BYTES whose clusters in BitLocker's own places are marked bad, with files
+# KIND BYTES SECTOR: a FAT with files in inside
 make_inside() {
-	rm -f inside
-	truncate -s "$1" inside
-	# units of 1 KiB
-	awk '{ for (b = int($1 / 1024); b * 1024 < $1 + $2; b++) print b }' places | sort -n >bad
-	mkfs.fat -F 32 -S "$2" -s 1 -l bad inside >/dev/null
-	fill_fs fat32 inside fragmented corpus
-	# mkfs.fat takes bad clusters for free ones where it counts them
-	fsck.fat -a inside >/dev/null || [ $? -eq 1 ] || fail 'the FAT32 is damaged'
+	make_fs "$1" inside "$2" "$3"
+	fill_fs "$1" inside fragmented corpus
 }
 
 # NAME
 try_sample() {
-	local volume=$WORK/bitlk-images/bitlk-$1.img sector=512 size free
+	local volume=$WORK/bitlk-images/bitlk-$1.img kind=fat32 sector=512 size moved
 	note "$1"
-	[[ $1 != *-4k ]] || sector=4096
+	[[ $1 != *-4k ]] || kind=fat16 sector=4096
 	of_sample "$1" PW | tr -d '\n' >key
 	size=$(stat -c %s "$volume")
 	"$BITLOCKER" own "$volume" | sort -n >places
-	make_inside "$size" $sector
+	make_inside $kind "$size" $sector
 	open_volume "$volume" "-u$(cat key)"
 	"$BITLOCKER" fill inside mnt/dislocker-file places
 	close_volume
 
 	expect_rc 0 salvor map "$volume"
 	has -F 'BitLocker, locked: stored whole' <out || fail "locked: $(cat out)"
-	# what has moved stands elsewhere; the first and last MiB are read
-	free=$("$BITLOCKER" moved "$volume")
-	free_extents fat32 inside all.free
-	awk -v low=$((free > MIB ? free : MIB)) -v high=$((size - MIB)) '{
-		a = $1 < low ? low : $1; b = $1 + $2 > high ? high : $1 + $2; if (a < b) print a, b - a }' all.free >free
+	# what has moved stands elsewhere; the first and last MiB are read, and all that is BitLocker's own
+	moved=$("$BITLOCKER" moved "$volume")
+	{
+		echo "0 $((moved > MIB ? moved : MIB))"
+		echo "$((size - MIB)) $MIB"
+		cat places
+	} >kept
+	free_extents $kind inside all.free
+	"$BITLOCKER" without kept <all.free >free
 	echo "0 $size $WORK/free" >parts
 	"$ORACLE" used "$size" parts >to-read
 	expect_rc 0 salvor map --extents --key-file key "$volume"
@@ -85,8 +83,8 @@ try_sample() {
 	open_volume "$WORK/target" -r "-u$(cat key)"
 	cat mnt/dislocker-file >plain
 	close_volume
-	check_fs fat32 plain
-	[ "$(fs_hash fat32 plain)" = "$(fs_hash fat32 inside)" ] || fail 'the files differ'
+	check_fs $kind plain
+	[ "$(fs_hash $kind plain)" = "$(fs_hash $kind inside)" ] || fail 'the files differ'
 	echo "$(awk '{ n += $2 } END { print n }' to-read) of $size bytes read"
 }
 

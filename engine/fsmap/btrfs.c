@@ -40,17 +40,35 @@ static int map(struct btrfs_fs *fs)
 	return fs->alone ? map_alone(fs) : map_member(fs);
 }
 
-static int read_btrfs(struct fsmap_reader *r)
+struct btrfs_fs *btrfs_open(struct fsmap_reader *r)
 {
 	struct btrfs_fs *fs = calloc(1, sizeof(*fs));
 	if (!fs)
-		return SV_E_NOMEM;
+		return NULL;
 	fs->r = r;
 	fs->sha = sv_sha256_create();
-	int ret = fs->sha ? map(fs) : SV_E_NOMEM;
+	if (!fs->sha) {
+		free(fs);
+		return NULL;
+	}
+	return fs;
+}
+
+void btrfs_close(struct btrfs_fs *fs)
+{
+	if (!fs)
+		return;
 	btrfs_chunks_clear(fs);
 	sv_sha256_destroy(fs->sha);
+	free(fs->cache);
 	free(fs);
+}
+
+static int read_btrfs(struct fsmap_reader *r)
+{
+	struct btrfs_fs *fs = btrfs_open(r);
+	int ret = fs ? map(fs) : SV_E_NOMEM;
+	btrfs_close(fs);
 	return ret;
 }
 
@@ -58,4 +76,5 @@ const struct fsmap_ops fsmap_btrfs_ops = {
 	.name = "btrfs",
 	.types = (const char *const[]){"btrfs", NULL},
 	.read = read_btrfs,
+	.files = btrfs_files_find,
 };

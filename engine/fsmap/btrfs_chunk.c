@@ -30,6 +30,7 @@ enum {
 struct loading {
 	struct btrfs_chunks found;
 	uint64_t devices;
+	bool lost; /* some of it */
 };
 
 void btrfs_chunks_clear(struct btrfs_fs *fs)
@@ -83,7 +84,8 @@ static uint16_t data_stripes(uint64_t profile, uint16_t n, uint16_t sub)
 	}
 }
 
-static int add_stripe(struct btrfs_fs *fs, struct btrfs_chunk *c, const uint8_t *stripe)
+static int add_stripe(struct btrfs_fs *fs, struct btrfs_chunk *c, uint16_t index,
+		      const uint8_t *stripe)
 {
 	uint64_t place = get_le64(stripe + STRIPE_OFFSET);
 	if (get_le64(stripe + STRIPE_DEVID) != fs->devid) {
@@ -98,6 +100,7 @@ static int add_stripe(struct btrfs_fs *fs, struct btrfs_chunk *c, const uint8_t 
 	if (c->copies == BTRFS_COPIES || !sv_range_ok(place, c->stripe_len, fs->dev_size))
 		return fsmap_whole(fs->r, "the chunk at %" PRIu64 " does not fit this disk",
 				   c->start);
+	c->index[c->copies] = index;
 	c->place[c->copies++] = place;
 	return 0;
 }
@@ -112,7 +115,9 @@ static int parse(struct btrfs_fs *fs, uint64_t start, const uint8_t *item, size_
 	uint16_t n = get_le16(item + CHUNK_STRIPES), sub = get_le16(item + CHUNK_SUB_STRIPES);
 	*c = (struct btrfs_chunk){.start = start,
 				  .len = get_le64(item + CHUNK_LEN),
-				  .type = get_le64(item + CHUNK_TYPE)};
+				  .type = get_le64(item + CHUNK_TYPE),
+				  .stripes = n,
+				  .sub = sub};
 	uint16_t shares = data_stripes(c->type & BTRFS_PROFILES, n, sub);
 	*used_len = CHUNK_HEAD + (size_t)n * STRIPE_LEN;
 	if (*used_len > len || !shares || c->type & ~(uint64_t)(BTRFS_USES | BTRFS_PROFILES) ||
@@ -121,11 +126,12 @@ static int parse(struct btrfs_fs *fs, uint64_t start, const uint8_t *item, size_
 	if (!c->len || c->len % fs->sector_size || start % fs->sector_size || c->len % shares ||
 	    !sv_add_ok(start, c->len, &end))
 		return fsmap_whole(fs->r, "the chunk at %" PRIu64 " is malformed", start);
+	c->shares = shares;
 	c->stripe_len = c->len / shares;
 	c->identity = shares == 1 && !(c->type & (BTRFS_RAID10 | BTRFS_RAID5 | BTRFS_RAID6));
 	int ret = 0;
 	for (uint16_t i = 0; !ret && i < n; i++)
-		ret = add_stripe(fs, c, item + CHUNK_HEAD + (size_t)i * STRIPE_LEN);
+		ret = add_stripe(fs, c, i, item + CHUNK_HEAD + (size_t)i * STRIPE_LEN);
 	return ret;
 }
 
@@ -190,6 +196,16 @@ static int take_item(struct btrfs_fs *fs, const struct btrfs_key *key, const uin
 	return ret ? ret : append(fs, &l->found, &c);
 }
 
+static bool same_chunk(const struct btrfs_chunk *a, const struct btrfs_chunk *b)
+{
+	for (unsigned int i = 0; i < BTRFS_COPIES; i++)
+		if (a->place[i] != b->place[i] || a->index[i] != b->index[i])
+			return false;
+	return a->start == b->start && a->len == b->len && a->type == b->type &&
+	       a->stripes == b->stripes && a->sub == b->sub && a->copies == b->copies &&
+	       a->foreign == b->foreign;
+}
+
 /* What the superblock says of a system chunk must be what the tree says. */
 static int check_system(struct btrfs_fs *fs, const struct btrfs_chunks *found)
 {
@@ -197,11 +213,22 @@ static int check_system(struct btrfs_fs *fs, const struct btrfs_chunks *found)
 	for (size_t i = 0; i < fs->chunks.n; i++) {
 		while (k < found->n && found->v[k].start < fs->chunks.v[i].start)
 			k++;
-		if (k == found->n || memcmp(&found->v[k], &fs->chunks.v[i], sizeof(*found->v)) != 0)
+		if (k == found->n || !same_chunk(&found->v[k], &fs->chunks.v[i]))
 			return fsmap_whole(fs->r, "superblock and chunk tree contradict each "
 						  "other");
 	}
 	return 0;
+}
+
+/* The list is that of the tree from now on. */
+static void adopt(struct btrfs_fs *fs, struct loading *l)
+{
+	free(fs->chunks.v);
+	fs->chunks = l->found;
+	l->found = (struct btrfs_chunks){0};
+	fs->alone = fs->devices == 1;
+	for (size_t i = 0; i < fs->chunks.n; i++)
+		fs->alone = fs->alone && !fs->chunks.v[i].foreign && fs->chunks.v[i].identity;
 }
 
 static int load_tree(struct btrfs_fs *fs, struct loading *l)
@@ -214,12 +241,7 @@ static int load_tree(struct btrfs_fs *fs, struct loading *l)
 	if (l->devices != fs->devices)
 		return fsmap_whole(fs->r, "it has %" PRIu64 " disks, not %" PRIu64 " as it says",
 				   l->devices, fs->devices);
-	free(fs->chunks.v);
-	fs->chunks = l->found;
-	l->found = (struct btrfs_chunks){0};
-	fs->alone = fs->devices == 1;
-	for (size_t i = 0; i < fs->chunks.n; i++)
-		fs->alone = fs->alone && !fs->chunks.v[i].foreign && fs->chunks.v[i].identity;
+	adopt(fs, l);
 	return 0;
 }
 
@@ -229,6 +251,54 @@ int btrfs_chunks_load(struct btrfs_fs *fs)
 	int ret = load_system(fs);
 	if (!ret)
 		ret = load_tree(fs, &l);
+	free(l.found.v);
+	return ret;
+}
+
+static int note_lost(struct btrfs_fs *fs, const struct btrfs_span *span, void *arg)
+{
+	struct loading *l = arg;
+	(void)fs;
+	(void)span;
+	l->lost = true;
+	return 0;
+}
+
+/* Both lists are in order; a system chunk that the tree has not, or no more, is known still. */
+static int merge_system(struct btrfs_fs *fs, struct loading *l)
+{
+	struct loading all = *l;
+	size_t k = 0;
+	int ret = 0;
+	all.found = (struct btrfs_chunks){0};
+	for (size_t i = 0; !ret && (i < fs->chunks.n || k < l->found.n);) {
+		const struct btrfs_chunk *sys = i < fs->chunks.n ? &fs->chunks.v[i] : NULL;
+		const struct btrfs_chunk *c = k < l->found.n ? &l->found.v[k] : NULL;
+		if (sys && c && sys->start == c->start)
+			i++;
+		else if (sys && (!c || sys->start < c->start))
+			ret = append(fs, &all.found, &fs->chunks.v[i++]);
+		else
+			ret = append(fs, &all.found, &l->found.v[k++]);
+	}
+	free(l->found.v);
+	*l = all;
+	return ret;
+}
+
+int btrfs_chunks_search(struct btrfs_fs *fs, bool *all)
+{
+	struct loading l = {0};
+	const struct btrfs_visit visit = {
+		.what = "the chunk tree", .item = take_item, .lost = note_lost, .arg = &l};
+	int ret = load_system(fs);
+	if (!ret)
+		ret = btrfs_tree_visit(fs, &fs->chunk_root, &visit);
+	if (!ret)
+		ret = merge_system(fs, &l);
+	if (!ret)
+		adopt(fs, &l);
+	*all = !l.lost;
 	free(l.found.v);
 	return ret;
 }

@@ -17,8 +17,7 @@ enum {
 	NODE_GENERATION = 80,
 };
 
-/* All stripes on this device; an overlap is whole. */
-static int collect_stripes(struct btrfs_fs *fs, struct sv_extents *stripes)
+int btrfs_device_stripes(struct btrfs_fs *fs, struct sv_extents *stripes)
 {
 	uint64_t sum = 0;
 	int ret = 0;
@@ -56,7 +55,7 @@ static int mark_system(struct btrfs_fs *fs)
 int btrfs_device_map(struct btrfs_fs *fs)
 {
 	struct sv_extents stripes = {0}, gaps = {0};
-	int ret = collect_stripes(fs, &stripes);
+	int ret = btrfs_device_stripes(fs, &stripes);
 	if (!ret)
 		ret = sv_extents_invert(&gaps, &stripes, fs->dev_size);
 	for (size_t i = 0; !ret && i < gaps.n; i++)

@@ -8,10 +8,6 @@
 #include <stdlib.h>
 
 enum {
-	EXTENT_TREE = 2, /* object ids of root items */
-	DEVICE_TREE = 4,
-	GROUP_TREE = 11,
-
 	/* references to extents, which follow their extent: EXTENT_OWNER_REF to SHARED_DATA_REF */
 	REF_FIRST = 172,
 	REF_LAST = 184,
@@ -20,13 +16,6 @@ enum {
 	GROUP_USED = 0, /* struct btrfs_block_group_item */
 	GROUP_FLAGS = 16,
 	GROUP_LEN = 24,
-
-	FILE_TYPE = 20, /* struct btrfs_file_extent_item */
-	FILE_DISK_BYTENR = 21,
-	FILE_DISK_LEN = 29,
-	FILE_LEN = 53,
-	FILE_INLINE = 0,
-	FILE_PREALLOC = 2,
 };
 
 /* Where the walk over the extent tree is: everything before `at` is decided. */
@@ -59,11 +48,11 @@ static int take_root(struct btrfs_fs *fs, const struct btrfs_key *key, const uin
 	int ret = btrfs_root_item(fs, data, len, &ref, &alive);
 	if (ret)
 		return ret;
-	if (key->objectid == EXTENT_TREE)
+	if (key->objectid == BTRFS_EXTENT_TREE)
 		fs->extent_root = ref;
-	if (key->objectid == DEVICE_TREE)
+	if (key->objectid == BTRFS_DEVICE_TREE)
 		fs->device_root = ref;
-	if (key->objectid == GROUP_TREE)
+	if (key->objectid == BTRFS_GROUP_TREE)
 		fs->group_root = ref;
 	return alive ? check_root(fs, &ref) : 0;
 }
@@ -231,14 +220,15 @@ static int take_logged(struct btrfs_fs *fs, const struct btrfs_key *key, const u
 	(void)arg;
 	if (key->type != BTRFS_EXTENT_DATA)
 		return 0;
-	if (len <= FILE_TYPE || data[FILE_TYPE] > FILE_PREALLOC)
+	if (len <= BTRFS_FILE_TYPE || data[BTRFS_FILE_TYPE] > BTRFS_FILE_PREALLOC)
 		return fsmap_whole(fs->r, "its log has extents of an unknown kind");
-	if (data[FILE_TYPE] == FILE_INLINE)
+	if (data[BTRFS_FILE_TYPE] == BTRFS_FILE_INLINE)
 		return 0;
-	if (len < FILE_LEN)
+	if (len < BTRFS_FILE_LEN)
 		return fsmap_whole(fs->r, "an extent in its log is cut short");
-	uint64_t start = get_le64(data + FILE_DISK_BYTENR);
-	return start ? mark_logged(fs, start, get_le64(data + FILE_DISK_LEN)) : 0; /* 0: a hole */
+	uint64_t start = get_le64(data + BTRFS_FILE_DISK_BYTENR);
+	return start ? mark_logged(fs, start, get_le64(data + BTRFS_FILE_DISK_LEN))
+		     : 0; /* 0: a hole */
 }
 
 static int take_log_root(struct btrfs_fs *fs, const struct btrfs_key *key, const uint8_t *data,

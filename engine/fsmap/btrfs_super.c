@@ -69,7 +69,7 @@ static const struct {
 	{0x20000, "remapped chunks (remap-tree)"},
 };
 
-static const uint64_t copies[] = {BTRFS_SUPER_OFFSET, 64 * SV_MIB, 256 * SV_GIB};
+static const uint64_t copies[BTRFS_SUPERS] = {BTRFS_SUPER_OFFSET, 64 * SV_MIB, 256 * SV_GIB};
 
 static uint32_t sb32(const struct btrfs_fs *fs, size_t off)
 {
@@ -109,7 +109,7 @@ static bool has_magic(const uint8_t *sb)
 	return memcmp(sb + SB_MAGIC, "_BHRfS_M", 8) == 0;
 }
 
-static int check_identity(struct btrfs_fs *fs)
+static int check_identity(struct btrfs_fs *fs, uint64_t off)
 {
 	if (!has_magic(fs->sb))
 		return fsmap_whole(fs->r, "its superblock is missing");
@@ -118,7 +118,7 @@ static int check_identity(struct btrfs_fs *fs)
 		return fsmap_whole(fs->r, "its checksum type %u is unknown", fs->csum_type);
 	if (!btrfs_csum_ok(fs, fs->sb, BTRFS_SUPER_SIZE))
 		return fsmap_whole(fs->r, "its superblock has a wrong checksum");
-	if (sb64(fs, SB_BYTENR) != BTRFS_SUPER_OFFSET)
+	if (sb64(fs, SB_BYTENR) != off)
 		return fsmap_whole(fs->r, "its superblock belongs to another place");
 	return 0;
 }
@@ -210,16 +210,16 @@ static int check_copy(struct btrfs_fs *fs, uint64_t off)
 	return 0;
 }
 
-static bool copy_exists(const struct btrfs_fs *fs, size_t i)
+uint64_t btrfs_super_at(const struct btrfs_fs *fs, size_t i)
 {
-	return sv_range_ok(copies[i], BTRFS_SUPER_SIZE, fs->dev_size);
+	return sv_range_ok(copies[i], BTRFS_SUPER_SIZE, fs->dev_size) ? copies[i] : 0;
 }
 
 static int check_copies(struct btrfs_fs *fs)
 {
 	int ret = 0;
-	for (size_t i = 1; !ret && i < SV_ARRAY(copies); i++)
-		if (copy_exists(fs, i))
+	for (size_t i = 1; !ret && i < BTRFS_SUPERS; i++)
+		if (btrfs_super_at(fs, i))
 			ret = check_copy(fs, copies[i]);
 	return ret;
 }
@@ -227,20 +227,56 @@ static int check_copies(struct btrfs_fs *fs)
 int btrfs_super_mark(struct btrfs_fs *fs)
 {
 	int ret = 0;
-	for (size_t i = 0; !ret && i < SV_ARRAY(copies); i++)
-		if (copy_exists(fs, i))
+	for (size_t i = 0; !ret && i < BTRFS_SUPERS; i++)
+		if (btrfs_super_at(fs, i))
 			ret = fsmap_mark_used(fs->r, copies[i], BTRFS_SUPER_SIZE);
+	return ret;
+}
+
+static int judge(struct btrfs_fs *fs)
+{
+	int (*const steps[])(struct btrfs_fs *) = {check_features, read_sizes, read_device,
+						   read_roots};
+	int ret = 0;
+	for (size_t i = 0; !ret && i < SV_ARRAY(steps); i++)
+		ret = steps[i](fs);
 	return ret;
 }
 
 int btrfs_super_read(struct btrfs_fs *fs)
 {
-	int (*const steps[])(struct btrfs_fs *) = {
-		check_identity, check_features, read_sizes, read_device, read_roots, check_copies,
-	};
 	int ret = fsmap_read_meta(fs->r, fs->sb, BTRFS_SUPER_SIZE, BTRFS_SUPER_OFFSET,
 				  "the superblock");
-	for (size_t i = 0; !ret && i < SV_ARRAY(steps); i++)
-		ret = steps[i](fs);
-	return ret;
+	if (!ret)
+		ret = check_identity(fs, BTRFS_SUPER_OFFSET);
+	if (!ret)
+		ret = judge(fs);
+	return ret ? ret : check_copies(fs);
+}
+
+static int load_copy(struct btrfs_fs *fs, size_t i)
+{
+	if (!sv_range_ok(copies[i], BTRFS_SUPER_SIZE, fsmap_size(fs->r)))
+		return FSMAP_IS_WHOLE;
+	int ret = fsmap_read_hint(fs->r, fs->sb, BTRFS_SUPER_SIZE, copies[i], "the superblock");
+	return ret ? ret : check_identity(fs, copies[i]);
+}
+
+int btrfs_super_search(struct btrfs_fs *fs)
+{
+	size_t best = BTRFS_SUPERS;
+	uint64_t newest = 0;
+	for (size_t i = 0; best && i < BTRFS_SUPERS; i++) {
+		int ret = load_copy(fs, i);
+		if (ret < 0)
+			return ret;
+		if (!ret && (best == BTRFS_SUPERS || sb64(fs, SB_GENERATION) > newest)) {
+			best = i;
+			newest = sb64(fs, SB_GENERATION);
+		}
+	}
+	if (best == BTRFS_SUPERS)
+		return fsmap_whole(fs->r, "all copies of its superblock are lost");
+	int ret = load_copy(fs, best);
+	return ret ? ret : judge(fs);
 }

@@ -124,6 +124,8 @@ int fsmap_read_hint(struct fsmap_reader *r, void *buf, size_t len, uint64_t off,
 /* To be found used at the end. */
 static int note_meta(struct fsmap_reader *r, size_t len, uint64_t off)
 {
+	if (r->searching)
+		return 0;
 	if (r->meta.n >= LIST_MAX) {
 		sv_extents_normalise(&r->meta);
 		if (r->meta.n >= LIST_MAX / 2)
@@ -307,7 +309,7 @@ int fsmap_search(struct blk_dev *vol, const struct fsmap_ops *ops, const char *t
 		 struct owners *o, char *reason, size_t reason_len)
 {
 	struct fsmap map = {.size = vol->size};
-	struct fsmap_reader r = {.vol = vol, .map = &map};
+	struct fsmap_reader r = {.vol = vol, .map = &map, .searching = true};
 	snprintf(map.fs, sizeof(map.fs), "%s", type);
 	int rc = ops->files(&r, o);
 	if (rc == FSMAP_IS_WHOLE)

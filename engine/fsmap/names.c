@@ -57,18 +57,9 @@ void names_dirs_clear(struct names_dirs *dirs)
 	*dirs = (struct names_dirs){0};
 }
 
-/* A name of a file that was hit, as long as the paths of folders are not known. */
-struct link {
-	size_t file;
-	uint64_t parent;
-	bool folder;
-	char *name;
-};
-
 struct names_state {
 	uint8_t *wanted; /* per folder: 1 its name is needed, 2 names in it are */
-	struct link *links;
-	size_t n, cap;
+	struct owners_links links;
 	struct folders folders;
 	uint64_t dir; /* being read */
 	bool above;   /* the second pass */
@@ -76,29 +67,17 @@ struct names_state {
 
 /* ---- first: where are the names of what was hit, and which folder is in which ---- */
 
-static int add_link(struct names_state *s, const struct link *link, size_t len)
-{
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 64;
-		struct link *v = reallocarray(s->links, cap, sizeof(*v));
-		if (!v)
-			return SV_E_NOMEM;
-		s->links = v;
-		s->cap = cap;
-	}
-	s->links[s->n] = *link;
-	s->links[s->n].name = strndup(link->name, len);
-	return s->links[s->n].name ? s->n++, 0 : SV_E_NOMEM;
-}
-
 static int note_file(struct names *n, uint64_t id, const char *name, size_t len, bool folder)
 {
 	struct names_state *s = n->state;
 	size_t dir = find_dir(n->dirs, id), file = owners_find(n->o, id);
-	struct link link = {.file = file, .parent = s->dir, .folder = folder, .name = (char *)name};
 	if (dir != SIZE_MAX && !n->dirs->parents[dir])
 		n->dirs->parents[dir] = s->dir;
-	return file == SIZE_MAX ? 0 : add_link(s, &link, len);
+	if (file == SIZE_MAX)
+		return 0;
+	if (folder) /* its inode may be lost */
+		owners_describe(n->o, file, 0, true);
+	return links_add(&s->links, file, s->dir, name, len);
 }
 
 /* ---- then: the names of the folders above ---- */
@@ -146,22 +125,6 @@ static int read_dirs(struct names *n, uint8_t only)
 	return rc;
 }
 
-static int name_links(struct names *n)
-{
-	struct names_state *s = n->state;
-	int rc = 0;
-	s->folders.root = n->root;
-	folders_sort(&s->folders);
-	for (size_t i = 0; !rc && i < s->n; i++) {
-		const struct link *l = &s->links[i];
-		char *path = folders_path(&s->folders, l->parent, l->name, strlen(l->name));
-		rc = path ? owners_name(n->o, l->file, path) : SV_E_NOMEM;
-		if (l->folder) /* its inode may be lost */
-			owners_describe(n->o, l->file, 0, true);
-	}
-	return rc;
-}
-
 /* Sizes, and the root, which has no name in any folder. */
 static int describe(struct names *n)
 {
@@ -184,13 +147,15 @@ static int find_names(struct names *n)
 {
 	struct names_state *s = n->state;
 	int rc = read_dirs(n, 0);
-	for (size_t i = 0; i < s->n; i++)
-		want_above(n, s->links[i].parent);
+	for (size_t i = 0; i < s->links.n; i++)
+		want_above(n, s->links.v[i].parent);
 	s->above = true;
 	if (!rc)
 		rc = read_dirs(n, 2);
+	s->folders.root = n->root;
+	folders_sort(&s->folders);
 	if (!rc)
-		rc = name_links(n);
+		rc = links_name(&s->links, &s->folders, n->o);
 	return rc ? rc : describe(n);
 }
 
@@ -204,9 +169,7 @@ int names_find(struct names *n)
 	n->dirs->parents = calloc(n->dirs->n + 1, sizeof(*n->dirs->parents));
 	if (s.wanted && n->dirs->parents)
 		rc = owners_count(n->o) ? find_names(n) : 0;
-	for (size_t i = 0; i < s.n; i++)
-		free(s.links[i].name);
-	free(s.links);
+	links_clear(&s.links);
 	folders_clear(&s.folders);
 	free(s.wanted);
 	n->state = NULL;

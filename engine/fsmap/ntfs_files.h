@@ -27,16 +27,8 @@ struct ntfs_namer {
 	struct owners *o;
 	const struct ntfs_dirs *dirs;
 	uint8_t *rec, *ext; /* records */
-	struct ntfs_link *links;
-	size_t n, cap;
+	struct owners_links links;
 	struct folders folders;
-};
-
-/* A name of a file that was hit, in a folder. */
-struct ntfs_link {
-	size_t file;
-	uint64_t parent;
-	char *name;
 };
 
 /* ---- ntfs_names.c ---- */

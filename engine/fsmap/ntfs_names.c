@@ -13,8 +13,6 @@
 #define ENTRY_REF  0x10
 #define ENTRY_MIN  0x1a
 
-#define DEPTH_MAX 1024 /* rounds up through the folders */
-
 int ntfs_stream_of(struct ntfs_vol *v, const uint8_t *rec, uint32_t type, const char *name,
 		   struct ntfs_stream *s)
 {
@@ -85,21 +83,10 @@ int ntfs_names_add(struct ntfs_namer *n, size_t file, uint64_t parent, const uin
 	if (len < NTFS_NAME_TEXT || (size_t)name[NTFS_NAME_LEN] * 2 > len - NTFS_NAME_TEXT ||
 	    name[NTFS_NAME_SPACE] == NTFS_SPACE_DOS)
 		return 0;
-	if (n->n == n->cap) {
-		size_t cap = n->cap ? n->cap * 2 : 64;
-		struct ntfs_link *v = reallocarray(n->links, cap, sizeof(*v));
-		if (!v)
-			return SV_E_NOMEM;
-		n->links = v;
-		n->cap = cap;
-	}
-	struct ntfs_link link = {.file = file,
-				 .parent = parent,
-				 .name = owners_utf8(name + NTFS_NAME_TEXT, name[NTFS_NAME_LEN])};
-	if (!link.name)
-		return SV_E_NOMEM;
-	n->links[n->n++] = link;
-	return 0;
+	char *text = owners_utf8(name + NTFS_NAME_TEXT, name[NTFS_NAME_LEN]);
+	int rc = text ? links_add(&n->links, file, parent, text, strlen(text)) : SV_E_NOMEM;
+	free(text);
+	return rc;
 }
 
 struct about {
@@ -160,71 +147,12 @@ static int take_folder(struct ntfs_namer *n, void *arg, const uint8_t *rec)
 	return 0;
 }
 
-static int compare_numbers(const void *pa, const void *pb)
+static int find_folder(void *arg, uint64_t id, uint64_t *parent, char **name)
 {
-	const uint64_t *a = pa, *b = pb;
-	return (*a > *b) - (*a < *b);
-}
-
-static size_t sort_unique(uint64_t *v, size_t n)
-{
-	size_t out = 0;
-	if (n)
-		qsort(v, n, sizeof(*v), compare_numbers);
-	for (size_t i = 0; i < n; i++)
-		if (!out || v[out - 1] != v[i])
-			v[out++] = v[i];
-	return out;
-}
-
-/* Read the folders of one round that are new; `queue` becomes their parents. */
-static int one_round(struct ntfs_namer *n, uint64_t *queue, size_t *count)
-{
-	size_t next = 0, before = n->folders.n;
-	int rc = 0;
-	*count = sort_unique(queue, *count);
-	for (size_t i = 0; !rc && i < *count; i++) {
-		struct folders old = {.v = n->folders.v, .n = before};
-		struct found found = {0};
-		if (queue[i] == NTFS_REC_ROOT || folders_find(&old, queue[i]))
-			continue;
-		uint64_t id = queue[i];
-		rc = each_record(n, id, take_folder, &found);
-		if (!rc)
-			rc = folders_add(&n->folders, id, found.parent, found.name,
-					 found.name ? strlen(found.name) : 0);
-		if (found.name)
-			queue[next++] = found.parent;
-		free(found.name);
-	}
-	folders_sort(&n->folders);
-	*count = next;
-	return rc;
-}
-
-static int find_folders(struct ntfs_namer *n)
-{
-	uint64_t *queue = reallocarray(NULL, n->n + 1, sizeof(*queue));
-	size_t count = n->n;
-	int rc = queue ? 0 : SV_E_NOMEM;
-	for (size_t i = 0; queue && i < n->n; i++)
-		queue[i] = n->links[i].parent;
-	for (int depth = 0; !rc && count && depth < DEPTH_MAX; depth++)
-		rc = one_round(n, queue, &count);
-	free(queue);
-	return rc;
-}
-
-static int name_links(struct ntfs_namer *n)
-{
-	int rc = 0;
-	for (size_t i = 0; !rc && i < n->n; i++) {
-		const struct ntfs_link *l = &n->links[i];
-		bool root = owners_id(n->o, l->file) == NTFS_REC_ROOT;
-		char *path = root ? strdup("/")
-				  : folders_path(&n->folders, l->parent, l->name, strlen(l->name));
-		rc = path ? owners_name(n->o, l->file, path) : SV_E_NOMEM;
-	}
+	struct found found = {0};
+	int rc = each_record(arg, id, take_folder, &found);
+	*parent = found.parent;
+	*name = found.name;
 	return rc;
 }
 
@@ -239,12 +167,10 @@ int ntfs_names_find(struct ntfs_vol *v, struct owners *o, const struct ntfs_dirs
 	if (!rc)
 		rc = ntfs_index_search(&n);
 	if (!rc)
-		rc = find_folders(&n);
+		rc = links_climb(&n.links, &n.folders, find_folder, &n);
 	if (!rc)
-		rc = name_links(&n);
-	for (size_t i = 0; i < n.n; i++)
-		free(n.links[i].name);
-	free(n.links);
+		rc = links_name(&n.links, &n.folders, o);
+	links_clear(&n.links);
 	folders_clear(&n.folders);
 	free(n.rec);
 	free(n.ext);

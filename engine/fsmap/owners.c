@@ -31,23 +31,10 @@ void owners_caution(struct owners *o, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* The next lost piece of [*at, end); moves *at behind it. */
-static bool next_piece(const struct owners *o, uint64_t *at, uint64_t end, struct sv_extent *piece)
-{
-	size_t i = sv_extents_seek(o->lost, *at);
-	if (i == o->lost->n || o->lost->v[i].start >= end)
-		return false;
-	uint64_t start = SV_MAX(o->lost->v[i].start, *at);
-	uint64_t stop = SV_MIN(o->lost->v[i].start + o->lost->v[i].len, end);
-	*piece = (struct sv_extent){start, stop - start};
-	*at = stop;
-	return start < stop;
-}
-
 bool owners_touch(const struct owners *o, uint64_t at, uint64_t len)
 {
 	struct sv_extent piece;
-	return next_piece(o, &at, at + len, &piece);
+	return sv_extents_next(o->lost, &at, at + len, &piece);
 }
 
 /* ---- losses ---- */
@@ -113,7 +100,7 @@ int owners_run(struct owners *o, const struct owners_file *file, uint64_t at, ui
 	struct sv_extent p;
 	uint64_t end = at + len;
 	int rc = 0;
-	for (uint64_t pos = at; !rc && next_piece(o, &pos, end, &p);) {
+	for (uint64_t pos = at; !rc && sv_extents_next(o->lost, &pos, end, &p);) {
 		uint64_t from = start + (p.start - at);
 		uint64_t n = owners_before_end(from, p.len, size);
 		if (n)
@@ -134,7 +121,8 @@ int owners_lose(struct owners *o, const struct owners_file *file, uint64_t at, u
 {
 	struct sv_extent p;
 	int rc = 0;
-	for (uint64_t pos = at; !rc && next_piece(o, &pos, at + len, &p); start += span, span = 0)
+	for (uint64_t pos = at; !rc && sv_extents_next(o->lost, &pos, at + len, &p);
+	     start += span, span = 0)
 		rc = add_loss(o, file,
 			      (struct files_loss){
 				      .start = start, .len = span, .at = p.start, .at_len = p.len});
@@ -162,7 +150,7 @@ int owners_metadata(struct owners *o, uint64_t at, uint64_t len, const char *wha
 {
 	struct sv_extent p;
 	int rc = 0;
-	for (uint64_t end = at + len; !rc && next_piece(o, &at, end, &p);) {
+	for (uint64_t end = at + len; !rc && sv_extents_next(o->lost, &at, end, &p);) {
 		if (o->out->n_areas == LOSSES_MAX) {
 			owners_caution(o, "more losses than can be listed");
 			break;

@@ -79,6 +79,34 @@ void folders_clear(struct folders *list);
  * of memory. */
 char *folders_path(const struct folders *list, uint64_t parent, const char *name, size_t len);
 
+/* Where a folder of that id stands: *parent and *name (malloc'd), which stays NULL where that
+ * cannot be told. 0 or SV_E_NOMEM. */
+typedef int folders_find_fn(void *arg, uint64_t id, uint64_t *parent, char **name);
+/* Add the folders of these ids and all above them, up to the root. `ids` is used up. */
+int folders_climb(struct folders *list, uint64_t *ids, size_t n, folders_find_fn *find, void *arg);
+
+/* ---- links: names of files that were hit, until the folders above them are known ---- */
+
+struct owners_link {
+	size_t file; /* which of them */
+	uint64_t parent;
+	char *name; /* owned */
+};
+/* Zero-initialised = empty. */
+struct owners_links {
+	struct owners_link *v;
+	size_t n, cap;
+};
+/* `name` is copied. */
+int links_add(struct owners_links *list, size_t file, uint64_t parent, const char *name,
+	      size_t len);
+/* folders_climb() from all their parents. */
+int links_climb(const struct owners_links *list, struct folders *folders, folders_find_fn *find,
+		void *arg);
+/* Give the files their paths. */
+int links_name(const struct owners_links *list, const struct folders *folders, struct owners *o);
+void links_clear(struct owners_links *list);
+
 /* UTF-16LE as UTF-8; lone halves become U+FFFD. The caller frees; NULL = out of memory. */
 char *owners_utf8(const uint8_t *name, size_t chars);
 

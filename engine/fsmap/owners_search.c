@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Where all that names a type stands, on every filesystem that is looked into. */
-#define HEAD (4 * SV_KIB)
+/* Where all that names a type stands, on every filesystem that is looked into: Btrfs has it at 64
+ * KiB. */
+static bool is_nameless(const struct owners *o)
+{
+	return owners_touch(o, 0, 4 * SV_KIB) || owners_touch(o, 64 * SV_KIB, 4 * SV_KIB);
+}
 
 /* What names the type is lost: a reader that knows a copy of it may find its way. */
 static int try_all(struct owners *o, struct blk_dev *vol)
@@ -53,7 +57,7 @@ static int search_as(struct owners *o, struct blk_dev *vol, const struct fsmap_p
 	const struct fsmap_ops *ops = fsmap_ops_find(probe->type);
 	snprintf(out->fs, sizeof(out->fs), "%s", probe->type);
 	snprintf(out->label, sizeof(out->label), "%s", probe->label);
-	if (!probe->type[0] && !probe->ambivalent && owners_touch(o, 0, HEAD))
+	if (!probe->type[0] && !probe->ambivalent && is_nameless(o))
 		return try_all(o, vol);
 	if (ops && ops->files && !probe->ambivalent)
 		return fsmap_search(vol, ops, probe->type, o, out->reason, sizeof(out->reason));

@@ -18,6 +18,7 @@ struct fsmap_reader {
 	struct sv_extents used; /* used whatever is in `free` */
 	struct sv_extents meta; /* read by fsmap_read_meta(): must turn out used */
 	bool whole;
+	bool searching; /* for owners: no map comes of it, `meta` is not kept */
 	struct fsmap_around around;
 };
 

@@ -183,6 +183,19 @@ size_t sv_extents_seek(const struct sv_extents *list, uint64_t pos)
 	return lo;
 }
 
+bool sv_extents_next(const struct sv_extents *list, uint64_t *pos, uint64_t end,
+		     struct sv_extent *part)
+{
+	size_t i = sv_extents_seek(list, *pos);
+	if (i == list->n || list->v[i].start >= end)
+		return false;
+	uint64_t start = SV_MAX(list->v[i].start, *pos);
+	uint64_t stop = SV_MIN(list->v[i].start + list->v[i].len, end);
+	*part = (struct sv_extent){start, stop - start};
+	*pos = stop;
+	return start < stop;
+}
+
 bool sv_extents_contain(const struct sv_extents *list, uint64_t start, uint64_t len)
 {
 	size_t i = sv_extents_seek(list, start);

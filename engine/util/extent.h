@@ -60,6 +60,11 @@ bool sv_extents_contain(const struct sv_extents *list, uint64_t start, uint64_t 
 /* Index of the first extent of a normal list that ends after `pos`; list->n when there is none. */
 size_t sv_extents_seek(const struct sv_extents *list, uint64_t pos);
 
+/* The next part of a normal list in [*pos, end), which becomes *part; *pos moves behind it. false
+ * when there is none. */
+bool sv_extents_next(const struct sv_extents *list, uint64_t *pos, uint64_t end,
+		     struct sv_extent *part);
+
 /* What a range of the stream is. The values are on disk (docs/image-format.md): never renumber. */
 enum sv_run_kind {
 	SV_RUN_DATA = 1,   /* read, not all zeros */

@@ -1,5 +1,6 @@
 /* fuzz_owners.c - hostile volumes of which parts are lost: whose were they? */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/fuzz/fuzz_btrfs.h"
 #include "tests/fuzz/fuzz_exfat.h"
 #include "tests/fuzz/fuzz_xfs.h"
 
@@ -43,8 +44,9 @@ static void check_files(const struct fsmap_files *f, const struct sv_extents *lo
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct fsmap_ops *const ops[] = {
-		&fsmap_ext_ops, &fsmap_ntfs_ops, &fsmap_fat_ops, &fsmap_exfat_ops, &fsmap_xfs_ops};
+	static const struct fsmap_ops *const ops[] = {&fsmap_ext_ops, &fsmap_ntfs_ops,
+						      &fsmap_fat_ops, &fsmap_exfat_ops,
+						      &fsmap_xfs_ops, &fsmap_btrfs_ops};
 	struct sv_extents lost = {0};
 	struct fsmap_files *files = NULL;
 	size_t n = size ? data[0] >> 4 : 0, head = 1 + n * PIECE;
@@ -56,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		vol.dev.ops = &fuzz_exfat_ops;
 	if (which == &fsmap_xfs_ops && data[head + 2] & XFS_SEAL)
 		vol.dev.ops = &fuzz_xfs_ops;
+	if (which == &fsmap_btrfs_ops && data[head + 2] & BTRFS_SEAL)
+		vol.dev.ops = &fuzz_btrfs_ops;
 	for (size_t i = 0; i < n; i++)
 		add_lost(&lost, data + 1 + i * PIECE, vol.dev.size);
 	sv_extents_normalise(&lost);

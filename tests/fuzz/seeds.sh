@@ -525,7 +525,7 @@ mapfile_seeds() {
 # the volumes of the map readers, with a few areas lost
 owners_seeds() {
 	local kind=0 name file pieces
-	for name in ext ntfs fat exfat xfs; do
+	for name in ext ntfs fat exfat xfs btrfs; do
 		for file in "$folder/$name"/seed-*; do
 			{
 				printf '%b' "\\x2$kind\\x08\\x00\\x01\\xc8\\x00\\x0a"

@@ -5,7 +5,7 @@
    owners.py poison IMAGE MAPFILE              the bad places of IMAGE become rubbish
    owners.py check KIND IMAGE MAPFILE REPORT   REPORT (salvor report --json) against other tools on the intact IMAGE
 
-KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs. Bad places are sectors and runs of them, anywhere on the volume.
+KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs, btrfs. Bad places are sectors and runs of them, anywhere on the volume.
 """
 import json
 import os
@@ -13,6 +13,8 @@ import random
 import re
 import subprocess
 import sys
+
+import owners_btrfs
 
 SECTOR = 512
 # sectors that stay readable: without them nothing can be told (of exFAT's boot regions only the second one is needed)
@@ -28,14 +30,18 @@ def fail(text):
 
 
 def make(kind, image, mapfile, seed, count):
-    """Half of the places are single sectors; the other half runs of up to 40."""
+    """Half of the places are single sectors; the other half runs of up to 40. Where trees are small beside the volume,
+    some places are in them, in all their copies."""
     with open(image, "rb") as f:
         size = f.seek(0, 2)
     chance = random.Random(seed)
+    hot = owners_btrfs.hot_places(image) if kind == "btrfs" else ()
     bad = set()
     for i in range(count):
-        first = chance.randrange(size // SECTOR)
-        bad.update(range(first, min(first + (1 if i % 2 else chance.randrange(1, 40)), size // SECTOR)))
+        places = chance.choice(hot) if hot and i % 4 == 3 else (chance.randrange(size // SECTOR),)
+        length = 1 if i % 2 else chance.randrange(1, 40)
+        for first in places:
+            bad.update(range(first, min(first + length, size // SECTOR)))
     bad.difference_update(KEPT.get(kind, ()))
     with open(mapfile, "w", encoding="ascii") as out:
         print("0x0 + 1", file=out)
@@ -456,19 +462,33 @@ def check_names(theirs, said, count, kind):
             fail(f"file {f['id']} is {right} by the other tool, {ours} by the report")
 
 
-def check(kind, image, mapfile, reportfile):
-    sectors = lost_sectors(mapfile)
-    with open(reportfile, encoding="utf-8") as f:
-        report = json.load(f)
+def check_btrfs(image, sectors, said):
+    """What Btrfs has of its own: trees, copies, subvolumes, and every range of every file."""
+    theirs = owners_btrfs.Btrfs(image, sectors)
+    count = theirs.check(said, fail)
+    count["named"] = 0
+    check_names(theirs, said, count, "btrfs")
+    return count
+
+
+def check_sectors(kind, image, sectors, said):
     theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image),
               "xfs": lambda: Xfs(image, sectors)}.get(kind, lambda: Fat(kind, image))()
-    said = Said(report, kind)
     count = dict.fromkeys(["files", "metadata", "free", "unknown", "justified", "free_unknown", "named"], 0)
     for s in sectors:
         check_sector(s, theirs, said, count)
     check_names(theirs, said, count, kind)
     if hasattr(theirs, "check_all"):
         theirs.check_all(said)
+    return count
+
+
+def check(kind, image, mapfile, reportfile):
+    sectors = lost_sectors(mapfile)
+    with open(reportfile, encoding="utf-8") as f:
+        report = json.load(f)
+    said = Said(report, kind)
+    count = check_btrfs(image, sectors, said) if kind == "btrfs" else check_sectors(kind, image, sectors, said)
     total = sum(said.v[k] for k in ("in_files", "metadata", "free", "unknown"))
     if total != said.v["lost"] or total != len(sectors) * SECTOR:
         fail(f"{total} bytes are accounted for, {len(sectors) * SECTOR} are lost")

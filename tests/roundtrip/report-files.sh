@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# report-files.sh - which files were hit: salvor report against debugfs, ntfscluster, mtools and sleuthkit
+# report-files.sh - which files were hit: salvor report against debugfs, xfs_db, btrfs, ntfscluster, mtools and sleuthkit
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # usage: [SEEDS=N] [SEED=N] report-files.sh    N sets of bad places by chance on each volume (default 2), the same each
@@ -191,6 +191,54 @@ xfs_unclean() {
 	reported '.volumes[0].caution | test("not shut down cleanly")'
 }
 
+# NAME SIZE MKFS-OPTIONS: shared by snapshots and copies, packed, reserved, without checksums, overwritten in part
+btrfs_volume() {
+	local dir=mnt-btrfs i
+	truncate -s "$2" "$1"
+	# shellcheck disable=SC2086 # options are several words
+	mkfs.btrfs -q $3 "$1" >/dev/null
+	btrfs_mount "$1" "$dir" rw
+	cp -r tree/*\ ? tree/*\ 2? "$dir"
+	btrfs -q subvolume create "$dir/home"
+	btrfs -q subvolume create "$dir/home/inner"
+	cp -r 'tree/folder 1' 'tree/folder 2' "$dir/home"
+	cp large "$dir/home/inner/large.bin"
+	head -c 4M large >"$dir/worn"
+	sync -f "$dir"
+	head -c 3M large | dd of="$dir/worn" bs=4k seek=100 conv=notrunc status=none
+	btrfs -q subvolume snapshot "$dir/home" "$dir/kept"
+	btrfs -q subvolume snapshot -r "$dir" "$dir/folder 3/all"
+	find "$dir" -maxdepth 3 -name '*[258].bin' -not -path '*/all/*' -delete
+	cp --reflink=always "$dir/home/inner/large.bin" "$dir/twin.bin"
+	for i in 3 40 41 700; do dd if=large of="$dir/twin.bin" bs=4k count=2 seek=$i conv=notrunc status=none; done
+	mkdir "$dir/packed" "$dir/plain"
+	chattr +c "$dir/packed" && chattr +C "$dir/plain"
+	seq 200000 >"$dir/packed/numbers"
+	{ seq 30000 && head -c 300000 large; } >"$dir/packed/mixed"
+	head -c 3000000 large >"$dir/plain/no-sums"
+	fallocate -l 1M "$dir/reserved"
+	dd if=large of="$dir/reserved" bs=4k count=5 seek=50 conv=notrunc status=none
+	ln "$dir/plain/no-sums" "$dir/folder 1/second name"
+	for i in {1..300}; do ln "$dir/twin.bin" "$dir/plain/a rather long name of the same file $i"; done
+	setfattr -n user.x -v "$(head -c 2000 /dev/zero | tr '\0' x)" "$dir/home/folder 1" 2>/dev/null || true
+	sync -f "$dir"
+	btrfs_umount "$dir"
+}
+
+# IMAGE COPY: copied in full flight, with a file that only the log has
+btrfs_in_flight() {
+	local dir=mnt-btrfs
+	btrfs_mount "$1" "$dir" commit=300
+	head -c 30000 large >"$dir/home/of before"
+	sync -f "$dir"
+	seq -f 'a line that is only in the log: %g' 1200 | dd of="$dir/home/logged" conv=fsync status=none
+	cp --sparse=always "$1" "$2"
+	btrfs_umount "$dir"
+}
+
+# IMAGE TEXT: place of the sector where it stands first
+sector_of() { echo $(($(grep -obUa -m 1 "$2" "$1" | sed -n 's/:.*//;1p') / 512 * 512)); }
+
 # MAP IMAGE: the report
 look() { expect_rc 0 salvor report "$1" --copy "$2" --json && cp "$WORK/out" report; }
 
@@ -297,6 +345,35 @@ else
 	else
 		echo 'XFS of version 5 is left out: filling it needs a kernel that mounts it, and a loop device'
 	fi
+fi
+
+note Btrfs
+if have_loop && grep -qw btrfs /proc/filesystems && command -v mkfs.btrfs >/dev/null; then
+	btrfs_volume btrfs 120M ''
+	btrfs_volume btrfs-single 120M '-m single -d single -n 4096'
+	btrfs_volume btrfs-dup 256M '-m dup -d dup'
+	for v in btrfs btrfs-single btrfs-dup; do judge btrfs $v; done
+	# of the superblock another copy is enough
+	lose btrfs 0 $((MIB / 2))
+	look one.map btrfs
+	reported '.volumes[0] | .fs == "btrfs" and .metadata == 524288 and .caution == null'
+	# what was overwritten stays, because another part of its extent is in use; no file has it
+	read -r start length <<<"$("$TOP/tests/lib/owners_btrfs.py" btrfs-single)"
+	[ "${length:-0}" -gt $((2 * MIB)) ] || fail 'no extent is worn: the test is blunt'
+	lose btrfs-single "$start" "$length"
+	look one.map btrfs-single
+	reported ".volumes[0] | .free == $length and .caution == null and (.files | length) == 0"
+	lose btrfs-single $((start - 512)) 1024
+	look one.map btrfs-single
+	reported '.volumes[0] | .free == 512 and (.files | map(.paths)) == [["/folder 3/all/worn"], ["/worn"]]'
+	# content that is in the log alone
+	btrfs_in_flight btrfs flying
+	lose flying "$(sector_of flying 'a line that is only in the log')" 1024
+	look one.map flying
+	reported '.volumes[0] | .caution != null and (.files | length) == 1 and .files[0].paths == ["/home/logged"]'
+	reported '.volumes[0].files[0].losses == [.volumes[0].files[0].losses[] | select(.start == 0 and .len == 1024)]'
+else
+	echo 'Btrfs is left out: it needs root, loop devices, mkfs.btrfs and a kernel that mounts it'
 fi
 
 note 'an unknown volume, and one that is gone'

@@ -38,8 +38,8 @@ struct sv_map_part {
 	char type[40], name[128];
 	char fs[32], label[256], uuid[64];
 	char state[8];	  /* "exact", "union", "whole", "absent" (not selected) */
-	char inside[160]; /* an encrypted volume that was opened: "LUKS2, unlocked: ext4 inside"; ""
-			   */
+	char inside[160]; /* an encrypted volume that was opened, or a disk of a mirror: "LUKS2,
+			     unlocked: ext4 inside"; "" */
 	char reason[240]; /* "" when exact */
 	uint64_t used;	  /* bytes of this partition that would be read */
 	bool locked;	  /* an encrypted volume is in it whose key would tell what is free */

@@ -160,4 +160,5 @@ const struct fsmap_ops fsmap_bitlk_ops = {
 	.name = "bitlk",
 	.types = (const char *const[]){"BitLocker", NULL},
 	.read = read_bitlk,
+	.container = true,
 };

@@ -37,6 +37,8 @@ static int map(struct btrfs_fs *fs)
 		ret = btrfs_super_mark(fs);
 	if (ret)
 		return ret;
+	/* it has no mark of having been closed */
+	fsmap_set_unsettled(fs->r);
 	return fs->alone ? map_alone(fs) : map_member(fs);
 }
 

@@ -61,6 +61,16 @@ void fsmap_set_hibernated(struct fsmap_reader *r)
 	r->map->hibernated = true;
 }
 
+void fsmap_set_unsettled(struct fsmap_reader *r)
+{
+	r->map->unsettled = true;
+}
+
+bool fsmap_is_unsettled(const struct fsmap_reader *r)
+{
+	return r->map->unsettled;
+}
+
 int fsmap_whole(struct fsmap_reader *r, const char *fmt, ...)
 {
 	if (r->whole)
@@ -298,6 +308,8 @@ static int run_reader(struct blk_dev *vol, const struct fsmap_ops *ops, struct f
 {
 	struct fsmap_reader r = {.vol = vol, .map = map, .around = *around};
 	int rc = ops ? ops->read(&r) : fsmap_whole(&r, "%s", whole);
+	if (ops && !ops->container && map->state == FSMAP_UNION)
+		map->unsettled = true;
 	rc = finish(&r, rc);
 	sv_extents_clear(&r.free);
 	sv_extents_clear(&r.used);

@@ -28,14 +28,17 @@ struct fsmap {
 			when unknown */
 	char label[256];     /* UTF-8, "" when none */
 	char uuid[64];	     /* "" when none */
-	char inside[160];    /* an encrypted volume that was opened, and what is in it, for people:
-				"LUKS2, unlocked: ext4 inside"; "" when there is none */
+	char inside[160];    /* an encrypted volume that was opened or a disk of a mirror, and what
+				is in it, for people: "LUKS2, unlocked: ext4 inside"; "" when there
+				is none */
 	char reason[240];    /* why whole or union, a plain sentence fragment; "" when exact */
 	uint32_t block_size; /* allocation unit in bytes, 0 when unknown */
 	uint64_t size;	     /* of the volume */
 	bool locked;	     /* an encrypted volume is in it that its key would open */
 	bool hibernated;     /* holds a suspended system: the other volumes of this machine must be
 				taken as dirty */
+	bool unsettled;	     /* nothing says that it was closed: what is free in it may hold bytes
+				that were about to be named by metadata not yet written */
 	struct sv_extents used;	      /* normal list; everything else is proven free */
 	struct sv_digest meta_digest; /* over offset, length and bytes of every metadata block the
 					 reader touched, in order: resume compares it */

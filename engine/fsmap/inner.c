@@ -56,6 +56,8 @@ static int take_inner(struct fsmap_reader *r, const struct inside *in)
 	struct sv_extents unused = {0};
 	fsmap_digest_add(r->map, in->digest.b, sizeof(in->digest.b), in->pieces[0].start);
 	tell_inside(r, in);
+	if (inner->unsettled && inner->state != FSMAP_WHOLE)
+		fsmap_set_unsettled(r);
 	if (inner->hibernated) {
 		r->map->hibernated = true;
 		return fsmap_whole(r, "%s: %s", in->name, inner->reason);
@@ -89,24 +91,46 @@ static int map_inner(struct fsmap_reader *r, struct blk_dev *dev, struct fsmap *
 	return rc;
 }
 
+/* The map of what pieces of the volume hold; the caller destroys it. */
+static int map_pieces(struct fsmap_reader *r, const char *name, struct inside *in)
+{
+	struct blk_dev *dev = NULL;
+	int rc = blk_pieces_create(r->vol, in->pieces, in->n, name, &dev, NULL);
+	if (!rc)
+		rc = map_inner(r, dev, &in->map);
+	if (!rc)
+		in->digest = in->map->meta_digest;
+	else if (rc != SV_E_NOMEM)
+		rc = fsmap_whole(r, "%s lies outside of its volume", name);
+	blk_close(dev);
+	return rc;
+}
+
 int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_piece *pieces,
 		     size_t n)
 {
-	struct blk_dev *dev = NULL;
 	struct inside in = {.name = name, .pieces = pieces, .n = n, .unit = 1};
 	if (too_deep(r, name))
 		return 0;
-	int rc = blk_pieces_create(r->vol, pieces, n, name, &dev, NULL);
+	int rc = map_pieces(r, name, &in);
 	if (!rc)
-		rc = map_inner(r, dev, &in.map);
-	if (!rc) {
-		in.digest = in.map->meta_digest;
 		rc = take_inner(r, &in);
-	} else if (rc != SV_E_NOMEM) {
-		rc = fsmap_whole(r, "%s lies outside of its volume", name);
-	}
 	fsmap_destroy(in.map);
+	return rc;
+}
+
+int fsmap_probe_without(struct fsmap_reader *r, uint64_t off, struct fsmap_probe *probe)
+{
+	static const uint8_t zeros[4096];
+	struct blk_dev *dev = NULL;
+	int rc = blk_overlay_create(r->vol, sizeof(zeros), &dev);
+	if (!rc)
+		rc = blk_pwrite(dev, zeros, sizeof(zeros), off, NULL);
+	if (!rc)
+		rc = fsmap_probe(dev, probe, NULL);
 	blk_close(dev);
+	if (rc && rc != SV_E_NOMEM)
+		return fsmap_whole(r, "what it holds could not be read");
 	return rc;
 }
 
@@ -125,19 +149,46 @@ static int seal_digest(const struct blk_crypt_params *crypt, struct inside *in)
 	return 0;
 }
 
-static int take_decrypted(struct fsmap_reader *r, const char *title, struct inside *in)
+/* What people call a type. */
+static const char *type_words(const char *fs)
+{
+	static const struct {
+		const char *type, *words;
+	} table[] = {
+		{"LVM2_member", "LVM"},
+		{"crypto_LUKS", "LUKS"},
+		{"linux_raid_member", "RAID"},
+	};
+	for (size_t i = 0; i < SV_ARRAY(table); i++)
+		if (!strcmp(fs, table[i].type))
+			return table[i].words;
+	return fs;
+}
+
+/* What all of the outer volume is there for; `in` gets its name here. */
+static int take_content(struct fsmap_reader *r, const char *title, struct inside *in)
 {
 	char name[64];
-	const char *fs = in->map->fs;
-	if (!strcmp(fs, "LVM2_member"))
-		fs = "LVM";
+	const char *fs = type_words(in->map->fs);
 	snprintf(name, sizeof(name), "the %s inside", *fs ? fs : "volume");
 	in->name = name;
-	snprintf(r->map->inside, sizeof(r->map->inside), "%s, unlocked: %s inside", title,
+	snprintf(r->map->inside, sizeof(r->map->inside), "%s: %s inside", title,
 		 *fs ? fs : "nothing known");
 	if (in->map->state == FSMAP_WHOLE && !in->map->hibernated)
 		return fsmap_whole(r, "%s is read whole: %s", name, in->map->reason);
 	return take_inner(r, in);
+}
+
+int fsmap_read_content(struct fsmap_reader *r, const char *title, const struct blk_piece *piece)
+{
+	struct inside in = {.pieces = piece, .n = 1, .unit = 1};
+	if (too_deep(r, "what is inside"))
+		return 0;
+	int rc = map_pieces(r, "what is inside", &in);
+	if (!rc)
+		rc = take_content(r, title, &in);
+	fsmap_destroy(in.map);
+	return rc;
 }
 
 /* What was decrypted, in the order in which it is a volume. */
@@ -158,6 +209,7 @@ int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *h
 		.n = how->n ? how->n : 1,
 		.unit = how->crypt->sector_size,
 	};
+	char opened[64];
 	if (too_deep(r, "what is inside"))
 		return 0;
 	int rc = blk_pieces_create(r->vol, &how->data, 1, r->vol->name, &below, NULL);
@@ -169,8 +221,9 @@ int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *h
 		rc = map_inner(r, dev, &in.map);
 	if (!rc)
 		rc = seal_digest(how->crypt, &in);
+	snprintf(opened, sizeof(opened), "%s, unlocked", how->title);
 	if (!rc)
-		rc = take_decrypted(r, how->title, &in);
+		rc = take_content(r, opened, &in);
 	else if (rc != SV_E_NOMEM)
 		rc = fsmap_whole(r, "its header says that it is larger than its volume");
 	fsmap_destroy(in.map);

@@ -235,4 +235,5 @@ const struct fsmap_ops fsmap_luks_ops = {
 	.name = "luks",
 	.types = (const char *const[]){"crypto_LUKS", NULL},
 	.read = read_luks,
+	.container = true,
 };

@@ -24,4 +24,5 @@ const struct fsmap_ops fsmap_lvm_ops = {
 	.name = "lvm",
 	.types = (const char *const[]){"LVM2_member", NULL},
 	.read = read_lvm,
+	.container = true,
 };

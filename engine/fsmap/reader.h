@@ -19,6 +19,7 @@ struct fsmap_ops {
 	const char *name;
 	const char *const *types; /* NULL-terminated libblkid type names */
 	int (*read)(struct fsmap_reader *r);
+	bool container; /* a union is never its own, but of what is inside */
 	/* Who owns the lost bytes (owners.h)? Whole: nothing can be told. NULL: not looked for. */
 	int (*files)(struct fsmap_reader *r, struct owners *o);
 };
@@ -27,6 +28,7 @@ extern const struct fsmap_ops fsmap_ext_ops, fsmap_ntfs_ops, fsmap_fat_ops, fsma
 extern const struct fsmap_ops fsmap_exfat_ops, fsmap_xfs_ops, fsmap_f2fs_ops, fsmap_hfsplus_ops,
 	fsmap_apfs_ops;
 extern const struct fsmap_ops fsmap_btrfs_ops, fsmap_lvm_ops, fsmap_luks_ops, fsmap_bitlk_ops;
+extern const struct fsmap_ops fsmap_mdraid_ops, fsmap_firmware_raid_ops;
 
 /* fsmap_read() without the probe: this reader, under this type name. For tests and fuzzers. */
 int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
@@ -90,9 +92,12 @@ int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_
 		     size_t n);
 
 /*
- * The same for one piece that has to be decrypted. The map then tells what is inside, `title`
- * ("LUKS2") in front; where that is read whole, so is all of this.
+ * The same for one piece that all the rest is there for. The map then tells what is inside, `title`
+ * in front; where that is read whole, so is all of this.
  */
+int fsmap_read_content(struct fsmap_reader *r, const char *title, const struct blk_piece *piece);
+
+/* The same for a piece that has to be decrypted; `title`: "LUKS2". */
 struct fsmap_decrypted {
 	const char *title;
 	struct blk_piece data; /* what is encrypted */
@@ -104,6 +109,10 @@ struct fsmap_decrypted {
 	const struct sv_extents *blank; /* these places inside hold zeros; may be empty */
 };
 int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how);
+
+/* What is seen here when the 4 KiB at `off` are zeros; what cannot be read is whole. 0,
+ * FSMAP_IS_WHOLE or SV_E_NOMEM. */
+int fsmap_probe_without(struct fsmap_reader *r, uint64_t off, struct fsmap_probe *probe);
 
 /* The keys that there are; NULL: none. */
 struct unlock *fsmap_unlock(const struct fsmap_reader *r);
@@ -124,5 +133,8 @@ void fsmap_union(struct fsmap_reader *r, const char *fmt, ...)
 void fsmap_set_block_size(struct fsmap_reader *r, uint32_t block_size);
 /* This volume holds a suspended system. */
 void fsmap_set_hibernated(struct fsmap_reader *r);
+/* See `unsettled` in fsmap.h; every union of a filesystem is that by itself. */
+void fsmap_set_unsettled(struct fsmap_reader *r);
+bool fsmap_is_unsettled(const struct fsmap_reader *r);
 
 #endif

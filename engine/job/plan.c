@@ -277,9 +277,27 @@ static int map_volumes(struct planner *p, struct sv_err *err)
 	return rc;
 }
 
+/*
+ * A disk that is in a RAID by itself, and not by its partitions: the table on it is the array's,
+ * whose stripes lie across disks, or older than the array. What cannot be read tells nothing.
+ */
+static int doubt_raid(struct planner *p)
+{
+	struct fsmap_probe probe = {0};
+	if (is_bare(p) || *p->layout->doubt)
+		return 0;
+	int rc = fsmap_probe(p->dev, &probe, NULL);
+	if (!rc && strstr(probe.type, "raid_member"))
+		snprintf(p->layout->doubt, sizeof(p->layout->doubt),
+			 "the disk as a whole is in a RAID (%s)", probe.type);
+	return rc == SV_E_NOMEM ? rc : 0;
+}
+
 static int make_plan(struct planner *p, struct sv_err *err)
 {
 	int rc = layout_read(p->dev, &p->layout, err);
+	if (!rc)
+		rc = doubt_raid(p);
 	if (rc)
 		return rc;
 	snprintf(p->map->table, sizeof(p->map->table), "%s", p->layout->table);

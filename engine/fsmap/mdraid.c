@@ -1,0 +1,92 @@
+/* mdraid.c - used-block map of a disk of a Linux software RAID, and of what is in a mirror */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/fsmap/mdraid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * mdadm leaves in place what stood on a disk before, and mkfs may leave a superblock of md: then
+ * nobody knows which of the two is in use. Where data do not begin where the volume does, nothing
+ * else may be seen on it; where they do, both see the same, but for other kinds of RAID.
+ */
+static int check_alone(struct fsmap_reader *r, const struct md_super *md)
+{
+	struct fsmap_probe probe;
+	int ret = fsmap_probe_without(r, md->place, &probe);
+	if (ret)
+		return ret;
+	if (probe.ambivalent || (md->data && *probe.type) || strstr(probe.type, "raid_member"))
+		return fsmap_whole(r, "it is a RAID1 member, and has signatures of %s, too",
+				   *probe.type ? probe.type : "other types");
+	return 0;
+}
+
+/* Disks of several sizes: what the array cannot use of the larger ones, unless it has put one of
+ * its own areas there. Everything else around the data is kept. */
+static int free_rest(struct fsmap_reader *r, const struct md_super *md)
+{
+	uint64_t start = md->data + md->size, end = md->data + md->room;
+	for (size_t i = 0; i < md->n_areas; i++)
+		if (md->areas[i].start < end && md->areas[i].start + md->areas[i].len > start)
+			return 0;
+	return fsmap_mark_free(r, start, end - start);
+}
+
+static int read_inside(struct fsmap_reader *r, const struct md_super *md)
+{
+	char title[64];
+	const struct blk_piece data = {md->data, md->size};
+	snprintf(title, sizeof(title), "RAID1 member %u of %u, metadata %s", md->disk + 1,
+		 md->disks, md->version);
+	int ret = fsmap_read_content(r, title, &data);
+	if (!ret && md->bitmap && fsmap_is_unsettled(r))
+		return fsmap_whole(r, "what is inside may not have been shut down cleanly, and "
+				      "the RAID1 has a bitmap, by which it is only synchronised "
+				      "in part");
+	return ret;
+}
+
+static int read_mdraid(struct fsmap_reader *r)
+{
+	struct md_super md;
+	int ret = md_super_read(r, &md);
+	if (!ret)
+		ret = check_alone(r, &md);
+	if (!ret)
+		ret = free_rest(r, &md);
+	return ret ? ret : read_inside(r, &md);
+}
+
+const struct fsmap_ops fsmap_mdraid_ops = {
+	.name = "mdraid",
+	.types = (const char *const[]){"linux_raid_member", NULL},
+	.read = read_mdraid,
+	.container = true,
+};
+
+/* RAIDs of firmware and controllers: their metadata at the disk's end are the vendors' own. */
+static int read_firmware_raid(struct fsmap_reader *r)
+{
+	static const struct {
+		const char *type, *name;
+	} names[] = {
+		{"isw_raid_member", "an Intel firmware RAID (IMSM)"},
+		{"ddf_raid_member", "a RAID with DDF metadata"},
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(fsmap_type(r), names[i].type))
+			return fsmap_whole(r, "a disk of %s is read whole", names[i].name);
+	return fsmap_whole(r, "a disk of a firmware RAID (%s) is read whole", fsmap_type(r));
+}
+
+const struct fsmap_ops fsmap_firmware_raid_ops = {
+	.name = "firmware-raid",
+	.types = (const char *const[]){"isw_raid_member", "ddf_raid_member", "lsi_mega_raid_member",
+				       "via_raid_member", "silicon_medley_raid_member",
+				       "nvidia_raid_member", "promise_fasttrack_raid_member",
+				       "highpoint_raid_member", "hpt45x_raid_member",
+				       "hpt37x_raid_member", "adaptec_raid_member",
+				       "jmicron_raid_member", NULL},
+	.read = read_firmware_raid,
+};

@@ -469,6 +469,26 @@ xfs_seeds() {
 	xfs_seed v4-sector 32M -m crc=0 -s size=4096
 }
 
+# NAME VERSION DATA SIZE ROOM FIELD...: a disk of a mirror with a swap area in it; checksums are put right
+mdraid_seed() {
+	blank 4M
+	dd if=swap of=img bs=64K seek=$(($3 / 65536)) conv=notrunc
+	"$here/../lib/mdraid.py" img "${@:2}"
+	pack mdraid "$1" 512
+	printf '\200' | dd of="$folder/mdraid/seed-$1" bs=1 seek=2 conv=notrunc status=none
+}
+
+mdraid_seeds() {
+	truncate -s 2M swap
+	mkswap swap
+	mdraid_seed 12 1.2 1048576 2097152 3000320 bitmap=1
+	mdraid_seed 11 1.1 1048576 2097152 2097152
+	mdraid_seed 10 1.0 0 2097152 4000256 bitmap=1
+	mdraid_seed 90 0.90 0 2097152 0 bitmap=1
+	mdraid_seed 90-big 0.90 0 2097152 0 big=1
+	mdraid_seed raid5 1.2 1048576 2097152 3000320 level=5
+}
+
 exfat_seeds() {
 	local cluster kind
 	for cluster in 512 4096; do

@@ -269,7 +269,8 @@ class Xfs:
              "a tree of inodes": {"btino", "btfino"}, "an unused inode": {"inode"},
              "a tree of free space": {"btbno", "btcnt"}, "a tree of owners": {"btrmap"},
              "a tree of shared blocks": {"btrefcnt"}, "a block kept for the trees": {"freelist"},
-             "quotas": {"quota", "inode"}, "the realtime section's map": {"rtbitmap", "rtsum", "inode"}}
+             "a group's trees": {"btbno", "btcnt", "btrmap", "freelist"}, "inodes": {"inode"},
+             "room for copies of shared blocks": {"cowdata"}, "quotas": {"quota", "inode"}, "the realtime section's map": {"rtbitmap", "rtsum", "inode"}}
 
     def __init__(self, image, sectors):
         self.image = image
@@ -279,6 +280,7 @@ class Xfs:
         self.ag_bits = value["agblklog"] + value["inopblog"]
         self.own = {value["rbmino"], value["rsumino"], value.get("uquotino"), value.get("gquotino")}
         self.names, self.size, self.map, self.owner = {value["rootino"]: {"/"}}, {}, {}, {}
+        self.attrs = set()
         self.read_folders([value["rootino"]])
         self.read_maps()
         blocks = sorted({s * SECTOR // self.unit for s in sectors})
@@ -323,6 +325,8 @@ class Xfs:
                         self.owner.setdefault(block, set()).add(number)
                         if command == "bmap -d":
                             self.map[number][block] = (offset + i, flag)
+                        else:
+                            self.attrs.add((number, block))
 
     def block_kinds(self, blocks, bits):
         commands = ["blockget -n"]
@@ -369,12 +373,17 @@ class Xfs:
             if kind == "metadata" and self.kind[block] not in self.areas[what]:
                 fail(f"sector {s} is {self.kind[block]} by xfs_db, {what} by the report")
         for f in said.v["files"]:
+            if set(f["paths"]) != self.names.get(f["id"], set()) and not depends_on_lost(said):
+                fail(f"file {f['id']} is {self.names.get(f['id'])} by xfs_db, {f['paths']} by the report")
             if f["id"] in self.map and "record" in said.kinds[f["id"]]:
                 self.size[f["id"]] = 1 << 63  # the report cannot know it
             for loss in f["losses"]:
                 block = loss["at"] // self.unit
                 if loss["kind"] == "map" and (f["id"] not in self.owner[block] or block in self.map[f["id"]]):
                     fail(f"byte {loss['at']} is {self.kind[block]}, no map of inode {f['id']}")
+                if loss["kind"] == "content" and (f["id"], block) in self.attrs or \
+                        loss["kind"] == "attributes" and block in self.map.get(f["id"], ()):
+                    fail(f"byte {loss['at']} of inode {f['id']} is {loss['kind']} by the report")
                 if f["id"] in self.map:
                     self.check_loss(f["id"], loss)
 

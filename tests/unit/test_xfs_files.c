@@ -326,6 +326,28 @@ static void test_no_tree_of_inodes(void **state)
 	}
 }
 
+/* The tree of owners knows what an inode that is lost would say. */
+static void test_tree_of_owners(void **state)
+{
+	struct image m = load(V5 " -m rmapbt=1", "40M", 60);
+	uint64_t hit = inode_number("/sub/f50");
+	const struct sv_extent lost[] = {
+		{inode_at(&m, hit), 8}, {extent_at(&m, hit) + 4096, 100}, {m.block, 8}};
+	(void)state;
+	for (size_t n = 2; n <= 3; n++) {
+		struct fsmap_files *f = ask(&m, lost, n);
+		assert_int_equal(f->n_files, 1);
+		assert_string_equal(f->files[0].paths[0], "/sub/f50");
+		assert_int_equal(f->n_losses, 2);
+		assert_int_equal(f->losses[0].kind, FILES_CONTENT);
+		assert_int_equal(f->losses[0].start, 4096);
+		assert_int_equal(f->losses[1].kind, FILES_RECORD);
+		assert_int_equal(f->unknown, 0);
+		fsmap_files_destroy(f);
+	}
+	done(&m);
+}
+
 /* A chunk with holes: what is there may be anything else. */
 static void test_holes(void **state)
 {
@@ -437,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_no_tree_of_inodes),
+		cmocka_unit_test(test_tree_of_owners),
 		cmocka_unit_test(test_holes),
 		cmocka_unit_test(test_free_space),
 		cmocka_unit_test(test_superblock),

@@ -270,7 +270,8 @@ class Xfs:
              "a tree of free space": {"btbno", "btcnt"}, "a tree of owners": {"btrmap"},
              "a tree of shared blocks": {"btrefcnt"}, "a block kept for the trees": {"freelist"},
              "a group's trees": {"btbno", "btcnt", "btrmap", "freelist"}, "inodes": {"inode"},
-             "room for copies of shared blocks": {"cowdata"}, "quotas": {"quota", "inode"}, "the realtime section's map": {"rtbitmap", "rtsum", "inode"}}
+             "room for copies of shared blocks": {"cowdata"}, "quotas": {"quota", "inode"},
+             "the realtime section's map": {"rtbitmap", "rtsum", "inode"}}
 
     def __init__(self, image, sectors):
         self.image = image

@@ -358,17 +358,19 @@ class Xfs:
     def paths(self, numbers):
         return {n: self.names.get(n, set()) for n in numbers}
 
-    def check_loss(self, number, loss):
-        """Which bytes of the file they are; what was never written is no loss."""
+    def check_loss(self, number, loss, log_lost):
+        """Which bytes of the file they are; what was never written is no loss, if the log does not know better."""
         where = self.map[number].get(loss["at"] // self.unit)
         if loss["kind"] not in ("content", "slack") or not where or min(self.names[number]).endswith("link"):
             return
         start, size = where[0] * self.unit + loss["at"] % self.unit, self.size[number]
-        kind = "content" if start < size and not where[1] else "slack"
+        kind = "content" if start < size and (log_lost or not where[1]) else "slack"
         if (loss["start"], loss["kind"]) != (start, kind):
             fail(f"byte {loss['at']} is {kind} {start} of inode {number} by xfs_db, {loss} by the report")
 
     def check_all(self, said):
+        if "damaged" in (said.v["caution"] or ""):
+            fail(f"nothing is damaged, only lost, but the report says: {said.v['caution']}")
         for s, (kind, what) in said.area.items():
             block = s * SECTOR // self.unit
             if kind == "metadata" and self.kind[block] not in self.areas[what]:
@@ -386,7 +388,7 @@ class Xfs:
                         loss["kind"] == "attributes" and block in self.map.get(f["id"], ()):
                     fail(f"byte {loss['at']} of inode {f['id']} is {loss['kind']} by the report")
                 if f["id"] in self.map:
-                    self.check_loss(f["id"], loss)
+                    self.check_loss(f["id"], loss, "its log" in (said.v["caution"] or ""))
 
 
 class Said:

@@ -178,6 +178,16 @@ xfs_headers() {
 	"$owners" check xfs "$1" two.map report || fail "$1 without a header of inodes"
 }
 
+# IMAGE PATH bmap-OPTION KIND: its first block is lost, and that is what it was
+xfs_block() {
+	local block
+	block=$(xfs_db -r -f -c "path $2" -c "bmap $3" "$1" | sed -n '1s/.*startblock \([0-9]*\) .*/\1/p')
+	block=$(xfs_db -r -f -c "convert fsblock $block byte" "$1" | sed 's/.*(\(.*\))/\1/')
+	lose "$1" "$block" 512
+	look one.map "$1"
+	reported ".volumes[0].files | length == 1 and .[0].paths == [\"$2\"] and .[0].losses[0].kind == \"$4\""
+}
+
 # IMAGE: one that is in use is told with a caution, and nothing is called free that its log may use
 xfs_unclean() {
 	note "$1: not shut down cleanly"
@@ -341,6 +351,9 @@ else
 		xfs_volume xfs1k 80M -b size=1024 -d agcount=3 -m rmapbt=1,reflink=1 -i nrext64=1
 		for v in xfs xfs1k; do judge xfs $v; done
 		xfs_headers xfs /pieces.bin
+		xfs_block xfs /pieces.bin -a attributes
+		xfs_block xfs /7.link -d content
+		xfs_block xfs /many -d entries
 		xfs_unclean xfs
 	else
 		echo 'XFS of version 5 is left out: filling it needs a kernel that mounts it, and a loop device'

@@ -8,7 +8,8 @@ set -eu -o pipefail
 . "$TOP/tests/lib/screens.sh"
 . "$TOP/tests/lib/health.sh"
 . "$TOP/tests/lib/faults.sh"
-requires tmux mke2fs mkfs.fat mkntfs
+. "$TOP/tests/lib/luks.sh"
+requires tmux mke2fs mkfs.fat mkntfs cryptsetup
 requires_loop
 work_dir pictures
 # a whole backup is waited for, however slow the machine is
@@ -58,6 +59,10 @@ head -c 40000000 /dev/urandom >"$WORK/files-large/photos.bin"
 make_disk "$WORK/system" 256 fat32:40 ntfs:120 ext4:80
 make_disk "$WORK/old" 160 ext4:150
 poison "$WORK/new" $((300 * MIB))
+truncate -s 48M "$WORK/secret"
+mke2fs -q -F -t ext4 -L private "$WORK/secret"
+printf 'a long passphrase' >"$WORK/key"
+to_luks2 "$WORK/secret" "$WORK/key"
 truncate -s 512M "$WORK/usb"
 mke2fs -q -F -t ext4 -L BACKUP "$WORK/usb"
 attach_loop "$WORK/system" 512
@@ -70,6 +75,8 @@ answer_of "${LOOP##*/}" ata-pending
 attach_loop "$WORK/new" 512
 show_disk "$LOOP" 'Crucial MX500' 2149E5F8C7D1
 answer_of "${LOOP##*/}" nvme-good
+attach_loop "$WORK/secret.luks" 512
+secret=$LOOP
 attach_loop "$WORK/usb" 512
 show_disk "$LOOP" 'SanDisk Extreme' 0A33C
 
@@ -185,6 +192,21 @@ picture network
 keys Escape
 see 'What do you want to do?'
 end_screen
+
+# a disk that is encrypted, for as long as it takes
+show_disk "$secret" 'Lenovo PM981' S3EUNX0K666666
+start_screen 80 24
+see '5 disks found'
+keys 1
+see 'Which disk do you want to SAVE?'
+keys End
+see 'Unlock disk #5'
+keys u
+see 'Unlock what is encrypted'
+type_text nonsense
+picture unlock
+end_screen
+rm -r "$ROOT/sys/block/${secret##*/}"
 
 # the live system, where the language is asked for first
 start_screen 80 24 SALVOR_LIVE=1

@@ -655,7 +655,7 @@ identify_seeds() {
 	} | seed identify nvme
 }
 
-for target in fat swap ext ntfs btrfs lvm bitlk xfs exfat f2fs hfsplus apfs owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense identify; do
+for target in fat swap ext ntfs btrfs lvm mdraid bitlk xfs exfat f2fs hfsplus apfs owners manifest index seektable xzindex image resume disks layout probe share shareprobe mapfile health sense identify; do
 	[ ! -e "$folder/$target/.seeded" ] || continue
 	mkdir -p "$folder/$target"
 	"${target}_seeds" >log 2>&1

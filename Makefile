@@ -319,6 +319,11 @@ $(BUILD)/bench/simpre.so: bench/rescue/simpre.c tests/lib/simdisk.c engine/util/
 	$(if $(Q),@echo "  CC      $@")
 	$(Q)$(PRELOAD_CC) -I. -o $@ $^ -ldl -pthread
 
+## bench-maps: what used-block maps cost: GIB=1024 FILES=1000000, filesystem by filesystem; half an hour
+.PHONY: bench-maps
+bench-maps: all
+	$(Q)BUILD=$(BUILD) bench/maps.sh
+
 ## bench-rescue: rescue beside GNU ddrescue on simulated disks, in virtual time: SEEDS=1,2,3 FAIL_S=2.5
 .PHONY: bench-rescue
 bench-rescue: deps

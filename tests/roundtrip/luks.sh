@@ -196,8 +196,8 @@ hostile() {
 whole='whole [null] LUKS2, locked: stored whole;'
 hostile keyslots.*.kdf.memory 2147483647 "$whole its key slot takes 2.2 TB of memory, which this machine lacks"
 hostile segments.0.encryption '"serpent-xts-plain64"' "$whole its cipher serpent-xts-plain64 with a key of 512 bits is not known here"
-hostile segments.0.offset '"9000000000000000000"' 'whole [null] its LUKS header says that it is larger than its volume'
-hostile segments.0.size '"9000000000000000000"' 'whole [null] its LUKS header says that it is larger than its volume'
+hostile segments.0.offset '"9000000000000000000"' 'whole [null] its header says that it is larger than its volume'
+hostile segments.0.size '"9000000000000000000"' 'whole [null] its header says that it is larger than its volume'
 hostile config.requirements '{"mandatory":["nobody-knows"]}' "$whole its header requires a feature that is not known here"
 hostile segments.1 '{"type":"crypt","offset":"33554432","size":"dynamic","iv_tweak":"0","encryption":"aes-xts-plain64","sector_size":512}' \
 	"$whole its header is damaged or of an unknown kind"

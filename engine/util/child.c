@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,6 +21,8 @@
 #define CHILD_FD_PIPE (SV_CHILD_IMAGE + 1)
 #define THREADS_MAX   4	  /* that a library may start: their CPU time is one sum */
 #define POLL_MS	      100 /* how often it is asked whether to go on */
+#define STUCK_POLLS   30  /* without any work: it waits for a lock that nobody holds */
+#define ATTEMPTS      4	  /* for as many such children in a row */
 
 /* ---- child ---- */
 
@@ -83,6 +86,35 @@ static void run_in_child(const struct sv_child *child, size_t len, int out)
 
 /* ---- parent ---- */
 
+/* A child and what it has done so far. */
+struct watch {
+	pid_t pid;
+	uint64_t ticks; /* CPU time, of all its threads */
+	int idle;	/* polls in a row in which it slept and did nothing */
+};
+
+/* All it does is to compute: when it sleeps, it waits for a lock that a thread held as it was
+ * forked. proc(5), /proc/pid/stat. */
+static bool is_stuck(struct watch *w)
+{
+	char path[32], text[512];
+	unsigned long long user, system;
+	char state;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)w->pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[SV_MAX(n, 0)] = '\0';
+	const char *rest = strrchr(text, ')'); /* its name may hold anything */
+	if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &state,
+			    &user, &system) != 3)
+		return false;
+	w->idle = state == 'S' && user + system == w->ticks ? w->idle + 1 : 0;
+	w->ticks = user + system;
+	return w->idle >= STUCK_POLLS;
+}
+
 /* The next bytes of the answer: 1, 0 at its end, or SV_E_STOPPED. */
 static int receive_some(const struct sv_child *child, int fd, uint8_t *p, size_t len, size_t *done)
 {
@@ -101,39 +133,58 @@ static int receive_some(const struct sv_child *child, int fd, uint8_t *p, size_t
 	return 1;
 }
 
-static int receive(const struct sv_child *child, int fd, uint8_t *p, size_t len, bool *answered)
+static int receive(const struct sv_child *child, int fd, uint8_t *p, size_t len, struct watch *w,
+		   bool *answered)
 {
 	uint64_t end = sv_now_ns() + (uint64_t)child->ms * 1000000;
 	size_t done = 0;
 	int more = 1;
-	while (more > 0 && done < len && sv_now_ns() < end)
+	while (more > 0 && done < len && sv_now_ns() < end && !is_stuck(w)) {
+		size_t before = done;
 		more = receive_some(child, fd, p, len, &done);
+		if (done != before)
+			w->idle = 0;
+	}
 	*answered = done == len;
 	return SV_MIN(more, 0);
+}
+
+/* One child. *stuck: it never came to do its work. */
+static int try_child(const struct sv_child *child, void *answer, size_t len, bool *answered,
+		     bool *stuck, struct sv_err *err)
+{
+	int fds[2], rc = 0;
+	*stuck = false;
+	if (pipe2(fds, O_CLOEXEC))
+		return sv_fail(err, SV_E_FAILED, errno, "", "cannot make a pipe");
+	struct watch w = {.pid = fork()};
+	if (!w.pid)
+		run_in_child(child, len, fds[1]);
+	int fork_errno = errno;
+	close(fds[1]);
+	if (w.pid > 0)
+		rc = receive(child, fds[0], answer, len, &w, answered);
+	close(fds[0]);
+	if (w.pid < 0)
+		return sv_fail(err, SV_E_FAILED, fork_errno, "", "cannot start a process");
+	kill(w.pid, SIGKILL);
+	while (waitpid(w.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*stuck = !rc && !*answered && w.idle >= STUCK_POLLS;
+	return rc ? sv_fail_stopped(err, "") : 0;
 }
 
 int sv_child_run(const struct sv_child *child, void *answer, size_t len, bool *answered,
 		 struct sv_err *err)
 {
-	int fds[2], rc = 0;
+	bool stuck = true;
+	int rc = 0;
 	*answered = false;
-	memset(answer, 0, len);
-	if (pipe2(fds, O_CLOEXEC))
-		return sv_fail(err, SV_E_FAILED, errno, "", "cannot make a pipe");
-	pid_t pid = fork();
-	if (!pid)
-		run_in_child(child, len, fds[1]);
-	int fork_errno = errno;
-	close(fds[1]);
-	if (pid > 0)
-		rc = receive(child, fds[0], answer, len, answered);
-	close(fds[0]);
-	if (pid < 0)
-		return sv_fail(err, SV_E_FAILED, fork_errno, "", "cannot start a process");
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	for (int i = 0; !rc && stuck && i < ATTEMPTS; i++) {
+		memset(answer, 0, len);
+		rc = try_child(child, answer, len, answered, &stuck, err);
+	}
 	if (!*answered)
 		explicit_bzero(answer, len);
-	return rc ? sv_fail_stopped(err, "") : 0;
+	return rc;
 }

@@ -13,7 +13,8 @@
 /*
  * The child of a threaded process calls malloc after fork(): glibc puts its allocator and stdio in
  * order for the child. Other locks (gettext's) could be held by a thread that does not exist there;
- * then the child hangs, and the time limit ends it.
+ * then the child sleeps for ever. So one that sleeps is ended and another one started: the work may
+ * compute, and read and write its image, but not wait for anything.
  */
 struct sv_child {
 	int image;	 /* a descriptor it sees as SV_CHILD_IMAGE; it has no other */

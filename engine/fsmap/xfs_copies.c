@@ -13,7 +13,8 @@ enum {
 	HEAD_LEN = 16,
 	MIN_BLOCK = 512,
 	MAX_BLOCK = 65536,
-	USUAL_GROUPS = 4, /* of a volume that mkfs.xfs made */
+	TRIES = 3,	  /* copies */
+	MOST_GROUPS = 32, /* of a volume that was made with fewer than that; four are usual */
 	SECTOR = 512,
 };
 #define MAGIC	  0x58465342u /* XFSB */
@@ -37,7 +38,7 @@ static int try_copy(struct xfs_fs *fs, uint64_t at)
 static int try_groups(struct xfs_fs *fs, uint64_t bytes)
 {
 	int rc = FSMAP_IS_WHOLE;
-	for (unsigned int i = 1; rc > 0 && i < USUAL_GROUPS; i++)
+	for (unsigned int i = 1; rc > 0 && i <= TRIES; i++)
 		rc = try_copy(fs, bytes * i);
 	return rc;
 }
@@ -60,13 +61,14 @@ static int by_headers(struct xfs_fs *fs)
 	return rc;
 }
 
-/* A volume has a quarter of its blocks in each group, if nobody wanted it otherwise. */
+/* mkfs.xfs divides a volume evenly. */
 static int by_size(struct xfs_fs *fs)
 {
 	uint64_t size = fsmap_size(fs->r);
 	int rc = FSMAP_IS_WHOLE;
-	for (uint64_t bs = MIN_BLOCK; rc > 0 && bs <= MAX_BLOCK; bs *= 2)
-		rc = try_groups(fs, (size / bs + USUAL_GROUPS - 1) / USUAL_GROUPS * bs);
+	for (uint64_t groups = 2; groups <= MOST_GROUPS; groups++)
+		for (uint64_t bs = MIN_BLOCK; rc > 0 && bs <= MAX_BLOCK; bs *= 2)
+			rc = try_groups(fs, (size / bs + groups - 1) / groups * bs);
 	return rc;
 }
 

@@ -346,6 +346,13 @@ else
 	xfs_plain_volume xfs4 -b size=1024 -m crc=0
 	judge xfs xfs4
 	xfs_headers xfs4 /big
+	# all headers of the first group are lost, and the next is far
+	truncate -s 15G wide
+	mkfs.xfs -q -f -d agcount=3 wide
+	lose wide 0 65536
+	look one.map wide
+	reported '.volumes[0] | .fs == "xfs" and .reason == null and .metadata == 4096'
+	rm wide
 	if grep -qw xfs /proc/filesystems && have_loop; then
 		xfs_volume xfs 96M -d agcount=4
 		xfs_volume xfs1k 80M -b size=1024 -d agcount=3 -m rmapbt=1,reflink=1 -i nrext64=1

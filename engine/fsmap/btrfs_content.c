@@ -70,8 +70,7 @@ static int claim_part(struct pass *p, const struct part *part, struct owners_fil
 		return btrfs_claim_content(s, file, inode->nosum, &used, part->start, 0);
 	}
 	if (!part->packed)
-		return btrfs_claim_content(s, file, inode->nosum || !inode->found, &used,
-					   part->start, size);
+		return btrfs_claim_content(s, file, inode->nosum, &used, part->start, size);
 	uint64_t span = part->start < size ? SV_MIN(part->len, size - part->start) : 0;
 	return btrfs_claim_packed(s, file, &part->disk, part->start, span);
 }

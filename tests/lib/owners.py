@@ -35,14 +35,14 @@ def make(kind, image, mapfile, seed, count):
     with open(image, "rb") as f:
         size = f.seek(0, 2)
     chance = random.Random(seed)
-    hot = owners_btrfs.hot_places(image) if kind == "btrfs" else ()
+    hot, kept = owners_btrfs.hot_places(image) if kind == "btrfs" else ((), ())
     bad = set()
     for i in range(count):
         places = chance.choice(hot) if hot and i % 4 == 3 else (chance.randrange(size // SECTOR),)
         length = 1 if i % 2 else chance.randrange(1, 40)
         for first in places:
             bad.update(range(first, min(first + length, size // SECTOR)))
-    bad.difference_update(KEPT.get(kind, ()))
+    bad.difference_update(KEPT.get(kind, ()), kept)
     with open(mapfile, "w", encoding="ascii") as out:
         print("0x0 + 1", file=out)
         pos, edges = 0, sorted(bad)
@@ -520,4 +520,5 @@ def main():
         sys.exit(__doc__)
 
 
-main()
+if __name__ == "__main__":
+    main()

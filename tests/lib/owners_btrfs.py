@@ -14,6 +14,7 @@ UNIT = 65536
 MIB = 1 << 20
 SUPERS = (64 * 1024, 64 * MIB, 256 << 30)
 INODE_BITS = 40
+TREES = {"FS_TREE": 5, "EXTENT_TREE": 2, "DEV_TREE": 4, "CSUM_TREE": 7, "TREE_LOG": -6}
 
 
 def dump(image):
@@ -27,7 +28,7 @@ def dump(image):
             tree = names[line]
         elif found := re.match(r"[a-z ]*tree key \((\S+) ROOT_ITEM (\S+)\)", line):
             log = line.startswith("log tree")
-            number = {"FS_TREE": 5, "EXTENT_TREE": 2, "DEV_TREE": 4, "CSUM_TREE": 7, "TREE_LOG": -6}.get(found[1])
+            number = TREES.get(found[1])
             tree = number or (int(found[1]) if found[1].isdigit() else -1)
             if log:
                 tree = int(found[2]) if found[2].isdigit() else 5
@@ -121,6 +122,7 @@ class Btrfs:
         self.devid = int(re.search(r"^dev_item.devid\s+(\d+)", text, re.M)[1])
         self.dev_size = int(re.search(r"^dev_item.total_bytes\s+(\d+)", text, re.M)[1])
         self.sectors = set(sectors)
+        self.root_items = {}  # of a tree: the leaf of the root tree that tells where it is
         self.nodes, self.parents = {}, {}  # logical -> trees; (tree, logical) -> logical
         self.parts = []  # (disk, length of it, number, start in the file, length, offset in the extent, how)
         self.sizes, self.links, self.above, self.nosum = {}, {}, {}, set()
@@ -142,6 +144,7 @@ class Btrfs:
         self.used = Ranges(self.extents)
         gone = {n for n in self.nodes if self.is_gone(n)}
         self.gone = {at for at in self.parents if self.is_below(at, gone)}
+        self.gone |= {at for at in self.parents if (1, self.root_items.get(at[0])) in self.gone}
         self.index_parts()
 
     # --- what the trees say ---
@@ -154,6 +157,8 @@ class Btrfs:
         if item.tree == 2 and item.kind in ("EXTENT_ITEM", "METADATA_ITEM"):
             size = int(item.offset) if item.kind == "EXTENT_ITEM" else self.node_size
             self.extents.append((int(item.object), size))
+        if item.tree == 1 and item.kind == "ROOT_ITEM":
+            self.root_items[TREES.get(item.object) or as_int(item.object)] = item.leaf
         if item.tree == 1 and item.kind == "ROOT_BACKREF":
             found = re.search(r"dirid (\d+) sequence \d+ name (.*)", "\n".join(item.lines))
             parent = 5 if item.offset == "FS_TREE" else int(item.offset)
@@ -241,6 +246,10 @@ class Btrfs:
             node = self.parents[tree, node]
         return node is not None
 
+    def lost_extents(self):
+        """Whether the extent tree is lost in part."""
+        return any(tree == 2 for tree, _ in self.gone)
+
     def node_at(self, logical):
         last = logical // 4096 * 4096
         return next((n for n in range(last, last - self.node_size, -4096) if n in self.nodes), None)
@@ -314,7 +323,8 @@ class Btrfs:
         node = self.node_at(logical) if "DATA" not in chunk.kind or "METADATA" in chunk.kind else None
         refs = self.refs_to(logical)
         if node is not None and refs is None:
-            if ours or area not in (None, "metadata"):
+            below = all((tree, node) in self.gone for tree in self.nodes[node]) and self.lost_extents()
+            if ours or area not in ((None, "metadata", "unknown") if below else (None, "metadata")):
                 fail(f"sector {s} is the node {node}, by the report {ours or area}")
             return
         others = self.others(chunk, logical, s)
@@ -353,8 +363,7 @@ class Btrfs:
             return
         used = self.used.at(logical) is not None
         count["unused"] += used
-        lost_tree = any(tree == 2 for tree, _ in self.gone)
-        if area == "unknown" and not (lost_tree or (used and self.gone)):
+        if area == "unknown" and not (self.lost_extents() or (used and self.gone)):
             fail(f"sector {s} is free, but the report cannot tell")
         if area == "free" and used and hidden:
             fail(f"sector {s} is in use, and files are not known: it cannot be free")
@@ -395,16 +404,19 @@ class Btrfs:
 
 
 def hot_places(image):
-    """Of trees of files and of content: the sectors of each copy, as tuples."""
+    """Of trees of files and of content: the sectors of each copy, as tuples; and those of the chunk tree, without which
+    nothing can be told."""
     theirs = Btrfs(image, ())
+
+    def places(logical):
+        chunk = theirs.by_logical.at(logical)[2]
+        return tuple((o + logical - chunk.start) // SECTOR for _, o in chunk.mine) if chunk.plain else ()
+
     starts = [n for n, trees in theirs.nodes.items() if trees & {5} or max(trees) >= 256]
     starts += {p[0] for p in theirs.parts}
-    places = []
-    for logical in sorted(starts):
-        chunk = theirs.by_logical.at(logical)[2]
-        if chunk.plain and chunk.mine:
-            places.append(tuple((o + logical - chunk.start) // SECTOR for _, o in chunk.mine))
-    return places
+    kept = {s + i for n, trees in theirs.nodes.items() if 3 in trees
+            for s in places(n) for i in range(theirs.node_size // SECTOR)}
+    return [p for p in map(places, sorted(starts)) if p], kept
 
 
 def joined(ranges):

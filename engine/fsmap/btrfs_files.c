@@ -229,7 +229,7 @@ static int claim_fixed(struct btrfs_search *s)
 
 static int walk_trees(struct btrfs_search *s)
 {
-	int rc = walk_other(s, 3, &s->fs->chunk_root);
+	int rc = walk_other(s, BTRFS_CHUNK_TREE, &s->fs->chunk_root);
 	if (!rc)
 		rc = walk_roots(s);
 	if (!rc)

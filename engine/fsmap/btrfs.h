@@ -26,14 +26,15 @@
 #define BTRFS_LOG_TREE	   (0ull - 6) /* object id of the trees of logs */
 #define BTRFS_SUPERS	   3u	      /* places of the superblock */
 
-enum btrfs_tree { /* object ids of root items */
-		  BTRFS_ROOT_TREE = 1,
-		  BTRFS_EXTENT_TREE = 2,
-		  BTRFS_DEVICE_TREE = 4,
-		  BTRFS_FS_TREE =
-			  5, /* the files of the volume itself; subvolumes come from 256 on */
-		  BTRFS_CSUM_TREE = 7,
-		  BTRFS_GROUP_TREE = 11,
+/* Object ids of root items. */
+enum btrfs_tree {
+	BTRFS_ROOT_TREE = 1,
+	BTRFS_EXTENT_TREE = 2,
+	BTRFS_CHUNK_TREE = 3,
+	BTRFS_DEVICE_TREE = 4,
+	BTRFS_FS_TREE = 5, /* the files of the volume itself; subvolumes come from 256 on */
+	BTRFS_CSUM_TREE = 7,
+	BTRFS_GROUP_TREE = 11,
 };
 
 enum btrfs_key_type {

@@ -33,12 +33,13 @@ int cli_ask_secret(const char *before, const char *name, const char *after, char
 	struct termios old, silent;
 	if (tcgetattr(STDIN_FILENO, &old))
 		return read_line(secret, max, err);
-	fputs(before, stderr);
-	cli_put(stderr, name);
-	fprintf(stderr, "%s: ", after);
+	/* before the question: what is typed at once would be shown, and then flushed */
 	silent = old;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fputs(before, stderr);
+	cli_put(stderr, name);
+	fprintf(stderr, "%s: ", after);
 	int rc = read_line(secret, max, err);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	fputs("\n", stderr);

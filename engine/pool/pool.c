@@ -36,8 +36,10 @@ struct pool {
 	uint64_t taken;	   /* tickets given to workers; written by the workers */
 	uint64_t consumed; /* tickets consumed; written by the consumer */
 	bool closed;	   /* no more tickets will come */
-	int failed;	   /* first error; every wait looks at it */
+	int failed;	   /* first error of a worker, the consumer or a stop; every wait looks */
 	struct sv_err err; /* its story */
+	int ended;	   /* error of produce: the run's, once what came before is consumed */
+	struct sv_err end_story; /* both written by the producer, read when it is joined */
 };
 
 struct worker {
@@ -93,11 +95,14 @@ static bool produce_one(struct pool *pool)
 	if (!slot)
 		return false;
 
-	struct sv_err err = {0};
-	int rc = stop_wanted(pool->stop) ? sv_fail_stopped(&err, "")
-					 : pool->ops->produce(pool->arg, slot->item, &err);
+	if (stop_wanted(pool->stop)) {
+		struct sv_err err = {0};
+		pool_fail(pool, sv_fail_stopped(&err, ""), &err);
+		return false;
+	}
+	int rc = pool->ops->produce(pool->arg, slot->item, &pool->end_story);
 	if (rc < 0)
-		pool_fail(pool, rc, &err);
+		pool->ended = rc;
 	if (rc != 0)
 		return false;
 
@@ -290,9 +295,9 @@ int pool_run(const struct pool_ops *ops, void *arg, unsigned int threads, const 
 		sv_fail_nomem(err);
 	} else {
 		run_threads(&pool, workers, threads);
-		rc = pool.failed;
+		rc = pool.failed ? pool.failed : pool.ended;
 		if (rc && err && !err->code)
-			*err = pool.err;
+			*err = pool.failed ? pool.err : pool.end_story;
 	}
 	destroy_parts(&pool, workers, threads);
 	return rc;

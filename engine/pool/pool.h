@@ -17,8 +17,9 @@
  * produced, on the calling thread (it owns the target).
  *
  * Requirements: consume sees the same items in the same order with the same content for every
- * number of threads, and in the serial twin; the first error ends the run at once, whichever thread
- * it happened on and however full the ring is; no wait is left without a look at it.
+ * number of threads, and in the serial twin. An error of work or consume ends the run at once,
+ * however full the ring is; one of produce, once everything that was produced before is consumed,
+ * so that what could be read is kept, whoever was faster. No wait is left without a look at them.
  */
 #define POOL_END 1
 
@@ -35,7 +36,7 @@ struct pool_ops {
 /*
  * Run to the end. `threads` workers (at least 1) and 2 * threads + 2 items. `stop` may be NULL;
  * when it becomes non-zero the run ends with SV_E_STOPPED after the item in hand. Returns 0 or the
- * first error, whose story is in err.
+ * first error, whose story is in err: in the order of the items, as far as produce is concerned.
  */
 int pool_run(const struct pool_ops *ops, void *arg, unsigned int threads, const atomic_int *stop,
 	     struct sv_err *err);

@@ -151,6 +151,9 @@ static void first_error_ends(void **state)
 				assert_int_equal(run_with(&run, threads, &err), SV_E_IO);
 				snprintf(text, sizeof(text), "ticket %d", at);
 				assert_string_equal(err.text, text);
+				/* nothing that was read before a bad place is lost */
+				if (stage == AT_PRODUCE)
+					assert_int_equal(run.consumed, at);
 				assert_true(run.consumed <= at + 1);
 			}
 	alarm(0);

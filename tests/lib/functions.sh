@@ -146,11 +146,20 @@ free_port() {
 
 # --- devices and files ---
 
+# LOOP: forget the partitions of the file that it stood for before: where the kernel reads no tables they stay
+drop_partitions() {
+	local part
+	for part in "$1"p*; do
+		[ ! -b "$part" ] || delpart "$1" "${part##*p}" || true
+	done
+}
+
 # FILE SECTOR [losetup options]: attach a loop device for a file below $WORK; its path is in $LOOP
 attach_loop() {
 	local file=$1 sector=$2
 	shift 2
 	LOOP=$(losetup -f --show --sector-size "$sector" "$@" -- "$file")
+	[ $# != 0 ] || drop_partitions "$LOOP"
 	# a loop device keeps the soft read-only flag that a killed test set on it for another file
 	blockdev --setrw "$LOOP" || true
 }

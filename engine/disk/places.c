@@ -241,6 +241,16 @@ static int hold_folder(const char *root, const struct disk *disk, const char *no
 	return sv_fail(err, SV_E_LOCKED, 0, node, "%s is being mounted already", node);
 }
 
+/* Where nothing can be written, mount falls back to reading: no store, then, and not left there. */
+static int check_writable(const char *node, const char *path, struct sv_err *err)
+{
+	struct statvfs fs;
+	if (statvfs(path, &fs) || !(fs.f_flag & ST_RDONLY))
+		return 0;
+	places_unmount(path);
+	return sv_fail(err, SV_E_STORE, EROFS, node, "%s can only be mounted read-only", node);
+}
+
 int places_mount(const char *root, const char *node, bool write, char path_ret[256],
 		 bool *fresh_ret, struct sv_err *err)
 {
@@ -256,6 +266,8 @@ int places_mount(const char *root, const char *node, bool write, char path_ret[2
 	if (fd < 0)
 		return fd;
 	rc = do_mount(node, write ? "rw" : "ro", path_ret, err);
+	if (!rc && write)
+		rc = check_writable(node, path_ret, err);
 	*fresh_ret = !rc;
 	close(fd);
 	return rc;

@@ -38,7 +38,8 @@ bool places_in_memory(int fd);
  * executing or trusting what lies on it; `write`: for images that are made, else a journal may be
  * replayed all the same. Already mounted there is fine: then *fresh_ret is false. path_ret: where.
  * Refused (SV_E_REFUSED) when it is in use; SV_E_LOCKED while it is being mounted by someone else;
- * SV_E_STORE when the kernel or a helper refuses, with its reason.
+ * SV_E_STORE when the kernel or a helper refuses, with its reason, and for `write` when it can only
+ * be read; it is not mounted then.
  */
 int places_mount(const char *root, const char *node, bool write, char path_ret[256],
 		 bool *fresh_ret, struct sv_err *err);

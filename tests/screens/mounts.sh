@@ -132,3 +132,22 @@ see_turn
 is_mounted "$store" || fail 'what is offered is not there any more'
 end_screen
 see_unmounted "$store"
+
+note 'a disk that takes no writes is no store, and is not left mounted'
+away
+detach_loop "$store"
+attach_loop "$WORK/store" 512 -r
+[ "$LOOP" = "$store" ] || fail "the disk came back as $LOOP"
+start_screen 80 24 NO_COLOR=1
+see '2 disks found'
+see_gone 'being looked at'
+keys 1
+choose 'S5Y2NJ0R204821F'
+keys Enter
+see 'Where should the image of disk'
+choose '"STORE"'
+keys Enter
+see 'can only be mounted read-only'
+! is_mounted "$store" || fail 'it stays mounted'
+keys Escape
+end_screen

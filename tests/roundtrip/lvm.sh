@@ -7,60 +7,13 @@
 # must know the group again, the checkers be content, the trees equal, the passphrase open the key slot.
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
+. "$TOP/tests/lib/lvm.sh"
 requires jq lvm mke2fs e2fsck dumpe2fs debugfs mkfs.btrfs btrfs mkswap cryptsetup sfdisk
 requires_loop
 work_dir lvm
 
 disk=$WORK/disk.img target=$WORK/target.img pv=$WORK/pv.img
 pv_size=$((400 * MIB))
-
-# PV: lvm2 sees this file only, through $LOOP, and neither asks nor tells the kernel about volumes
-lvm_attach() {
-	attach_loop "$1" 512
-	mkdir -p "$WORK/etc" "$WORK/lock"
-	cat >"$WORK/etc/lvm.conf" <<-END
-		devices { scan = ["/dev"] use_devicesfile = 0 global_filter = ["a|^$LOOP\$|", "r|.*|"]
-		  obtain_device_list_from_udev = 0 external_device_info_source = "none" }
-		global { locking_dir = "$WORK/lock" use_lvmpolld = 0 event_activation = 0 }
-		activation { udev_sync = 0 udev_rules = 0 monitoring = 0 }
-		backup { backup = 0 archive = 0 }
-	END
-}
-
-lvm2() {
-	local verb=$1
-	shift
-	LVM_SYSTEM_DIR=$WORK/etc LVM_SUPPRESS_FD_WARNINGS=1 lvm "$verb" --driverloaded n "$@" 2>"$WORK/lvm.err" ||
-		fail "lvm $verb: $(cat "$WORK/lvm.err")"
-}
-
-# LV: "PLACE LENGTH" in bytes of the physical volume, of its pieces in order, in MiB-sized extents of 4
-pieces_of() {
-	lvm2 lvs --noheadings -o lv_name,seg_pe_ranges --sort seg_start_pe vg0 | tr -d ' ' |
-		sed -n "s|^$1/dev/[^:]*:||p" | while IFS=- read -r first last; do
-		echo $((first * 4 * MIB + MIB)) $(((last - first + 1) * 4 * MIB))
-	done
-}
-
-# LV FILE: put a filesystem into a volume; LV FILE PV: get it out again
-fill_volume() {
-	local at=0 place len
-	while read -r place len; do
-		dd if="$2" of="$pv" bs=1M conv=notrunc iflag=skip_bytes,count_bytes oflag=seek_bytes \
-			skip=$at seek="$place" count="$len" status=none
-		at=$((at + len))
-	done <"$WORK/pieces.$1"
-}
-
-cut_volume() {
-	local at=0 place len
-	rm -f "$2"
-	while read -r place len; do
-		dd if="$3" of="$2" bs=1M conv=notrunc iflag=skip_bytes,count_bytes oflag=seek_bytes \
-			skip="$place" seek=$at count="$len" status=none
-		at=$((at + len))
-	done <"$WORK/pieces.$1"
-}
 
 # LV < free ranges of the volume: where those are on the physical volume; the first and last MiB of a volume are read
 place_free() {
@@ -98,17 +51,17 @@ for volume in root:ext4:80 home:btrfs:120; do
 	IFS=: read -r name kind mib <<<"$volume"
 	make_fs "$kind" "$WORK/$name.img" $((mib * MIB)) 512
 	fill_fs "$kind" "$WORK/$name.img" fragmented "$WORK/corpus"
-	fill_volume "$name" "$WORK/$name.img"
+	fill_volume "$name" "$WORK/$name.img" "$pv"
 	echo "$name $kind $(fs_hash "$kind" "$WORK/$name.img")" >>"$WORK/trees"
 	free_extents "$kind" "$WORK/$name.img" "$WORK/free.$name"
 	place_free "$name" <"$WORK/free.$name" >>"$WORK/free.pv"
 done
 make_fs swap "$WORK/swap.img" $((12 * MIB)) 512
-fill_volume swap "$WORK/swap.img"
+fill_volume swap "$WORK/swap.img" "$pv"
 echo "4096 $((12 * MIB - 4096))" | place_free swap >>"$WORK/free.pv"
 head -c $((24 * MIB)) /dev/urandom >"$WORK/secret.img"
 printf 'a long passphrase' | cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$WORK/secret.img" -
-fill_volume secret "$WORK/secret.img"
+fill_volume secret "$WORK/secret.img" "$pv"
 
 truncate -s 440M "$disk"
 printf '%s\n' 'label: gpt' 'start=2MiB, size=20MiB, type=L, name=boot' "size=400MiB, type=E6D6D379-F507-44C2-A23C-238F2A3DF928" |

@@ -9,12 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Types whose partitions hold no filesystem and are read whole. */
-static const char *const raw_types[] = {
-	"21686148-6449-6e6f-744e-656564454649", /* BIOS boot */
-	"e3c9e316-0b5c-4db8-817d-f92df00215ae", /* Microsoft reserved */
-	"5808c8aa-7e8f-42e0-85d2-e1e90434cfb3", /* LDM metadata */
-	"af9b60a0-1431-4f62-bc68-3311714a69ad", /* LDM data */
+/*
+ * Types whose partitions are read whole: they hold no filesystem, or are pieces of volumes that lie
+ * across partitions and disks, where a filesystem that seems to be in one may be an old one.
+ * Microsoft's are those of the PARTITION_INFORMATION_GPT structure, Apple's spell their names.
+ */
+static const struct {
+	const char *guid, *name;
+} raw_types[] = {
+	{"21686148-6449-6e6f-744e-656564454649", "a BIOS boot partition"},
+	{"e3c9e316-0b5c-4db8-817d-f92df00215ae", "a Microsoft reserved partition"},
+	{"5808c8aa-7e8f-42e0-85d2-e1e90434cfb3", "the database of a Windows dynamic disk (LDM)"},
+	{"af9b60a0-1431-4f62-bc68-3311714a69ad", "a partition of a Windows dynamic disk (LDM)"},
+	{"e75caf8f-f680-4cee-afa3-b001e56efc2d", "a partition of Windows Storage Spaces"},
+	{"53746f72-6167-11aa-aa11-00306543ecac", "a partition of Apple Core Storage"},
+	{"52414944-0000-11aa-aa11-00306543ecac", "a partition of an Apple software RAID"},
+	{"52414944-5f4f-11aa-aa11-00306543ecac", "a partition of an Apple software RAID"},
 };
 
 void gpt_guid_text(char *out, const uint8_t *g)
@@ -203,7 +213,8 @@ static int add_entry(const struct gpt_copy *c, uint32_t i, struct layout *layout
 	gpt_guid_text(part.type, e + GPT_E_TYPE);
 	entry_name(part.name, e);
 	for (size_t t = 0; t < SV_ARRAY(raw_types); t++)
-		part.raw |= !strcmp(part.type, raw_types[t]);
+		if (!strcmp(part.type, raw_types[t].guid))
+			part.raw = raw_types[t].name;
 	return layout_add(layout, &part);
 }
 

@@ -16,7 +16,8 @@ struct layout_part {
 	char type[40];	/* GPT: type GUID, lower case; msdos: "0x83"; others "" */
 	char name[128]; /* GPT partition name, UTF-8 */
 	bool logical, extended;
-	bool raw; /* by its type always read whole: BIOS boot, MSR, LDM */
+	const char *raw; /* what it is, when partitions of its type are always read whole: "a BIOS
+			    boot partition"; NULL otherwise. Constant */
 };
 
 struct layout {

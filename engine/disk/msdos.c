@@ -96,7 +96,8 @@ static int add_entry(struct layout *layout, const uint8_t *entry, int number, ui
 		.size = get_le32(entry + MBR_COUNT) * ss,
 		.logical = logical,
 		.extended = !logical && is_extended(entry[MBR_TYPE]),
-		.raw = entry[MBR_TYPE] == TYPE_LDM,
+		.raw = entry[MBR_TYPE] == TYPE_LDM ? "a partition of a Windows dynamic disk (LDM)"
+						   : NULL,
 	};
 	snprintf(part.type, sizeof(part.type), "0x%02x", entry[MBR_TYPE]);
 	return layout_add(layout, &part);

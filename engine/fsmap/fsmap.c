@@ -376,7 +376,8 @@ static const struct fsmap_ops *choose(const struct fsmap_probe *probe, int probe
 	else if (!probe->type[0])
 		snprintf(why, len, "no known filesystem");
 	else if (!(ops = fsmap_ops_find(probe->type)))
-		snprintf(why, len, "%s is read whole: there is no map reader for it", probe->type);
+		snprintf(why, len, "Salvor has no map of %s: everything is read",
+			 fsmap_type_name(probe->type));
 	return ops;
 }
 

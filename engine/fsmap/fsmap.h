@@ -60,6 +60,13 @@ struct fsmap_probe {
  */
 int fsmap_probe(struct blk_dev *vol, struct fsmap_probe *probe, struct sv_err *err);
 
+/* What people call one of libblkid's types ("ZFS" for "zfs_member"); `type` itself where that says
+ * it. Constant. */
+const char *fsmap_type_name(const char *type);
+/* What is on a disk of this type belongs to something that lies over it: a RAID, a pool, a cache.
+ * A partition table on such a disk is not the disk's. */
+bool fsmap_type_is_member(const char *type);
+
 /*
  * Probe and map a volume. Never fails for what is on the disk: damage, unknown features and
  * unreadable metadata give FSMAP_WHOLE with the reason. Errors: SV_E_NOMEM only. *map_ret is

@@ -149,27 +149,11 @@ static int seal_digest(const struct blk_crypt_params *crypt, struct inside *in)
 	return 0;
 }
 
-/* What people call a type. */
-static const char *type_words(const char *fs)
-{
-	static const struct {
-		const char *type, *words;
-	} table[] = {
-		{"LVM2_member", "LVM"},
-		{"crypto_LUKS", "LUKS"},
-		{"linux_raid_member", "RAID"},
-	};
-	for (size_t i = 0; i < SV_ARRAY(table); i++)
-		if (!strcmp(fs, table[i].type))
-			return table[i].words;
-	return fs;
-}
-
 /* What all of the outer volume is there for; `in` gets its name here. */
 static int take_content(struct fsmap_reader *r, const char *title, struct inside *in)
 {
 	char name[64];
-	const char *fs = type_words(in->map->fs);
+	const char *fs = fsmap_type_name(in->map->fs);
 	snprintf(name, sizeof(name), "the %s inside", *fs ? fs : "volume");
 	in->name = name;
 	snprintf(r->map->inside, sizeof(r->map->inside), "%s: %s inside", title,

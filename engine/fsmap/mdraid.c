@@ -16,9 +16,9 @@ static int check_alone(struct fsmap_reader *r, const struct md_super *md)
 	int ret = fsmap_probe_without(r, md->place, &probe);
 	if (ret)
 		return ret;
-	if (probe.ambivalent || (md->data && *probe.type) || strstr(probe.type, "raid_member"))
+	if (probe.ambivalent || (md->data && *probe.type) || fsmap_type_is_member(probe.type))
 		return fsmap_whole(r, "it is a RAID1 member, and has signatures of %s, too",
-				   *probe.type ? probe.type : "other types");
+				   *probe.type ? fsmap_type_name(probe.type) : "other types");
 	return 0;
 }
 
@@ -63,30 +63,4 @@ const struct fsmap_ops fsmap_mdraid_ops = {
 	.types = (const char *const[]){"linux_raid_member", NULL},
 	.read = read_mdraid,
 	.container = true,
-};
-
-/* RAIDs of firmware and controllers: their metadata at the disk's end are the vendors' own. */
-static int read_firmware_raid(struct fsmap_reader *r)
-{
-	static const struct {
-		const char *type, *name;
-	} names[] = {
-		{"isw_raid_member", "an Intel firmware RAID (IMSM)"},
-		{"ddf_raid_member", "a RAID with DDF metadata"},
-	};
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(fsmap_type(r), names[i].type))
-			return fsmap_whole(r, "a disk of %s is read whole", names[i].name);
-	return fsmap_whole(r, "a disk of a firmware RAID (%s) is read whole", fsmap_type(r));
-}
-
-const struct fsmap_ops fsmap_firmware_raid_ops = {
-	.name = "firmware-raid",
-	.types = (const char *const[]){"isw_raid_member", "ddf_raid_member", "lsi_mega_raid_member",
-				       "via_raid_member", "silicon_medley_raid_member",
-				       "nvidia_raid_member", "promise_fasttrack_raid_member",
-				       "highpoint_raid_member", "hpt45x_raid_member",
-				       "hpt37x_raid_member", "adaptec_raid_member",
-				       "jmicron_raid_member", NULL},
-	.read = read_firmware_raid,
 };

@@ -28,7 +28,7 @@ extern const struct fsmap_ops fsmap_ext_ops, fsmap_ntfs_ops, fsmap_fat_ops, fsma
 extern const struct fsmap_ops fsmap_exfat_ops, fsmap_xfs_ops, fsmap_f2fs_ops, fsmap_hfsplus_ops,
 	fsmap_apfs_ops;
 extern const struct fsmap_ops fsmap_btrfs_ops, fsmap_lvm_ops, fsmap_luks_ops, fsmap_bitlk_ops;
-extern const struct fsmap_ops fsmap_mdraid_ops, fsmap_firmware_raid_ops;
+extern const struct fsmap_ops fsmap_mdraid_ops;
 
 /* fsmap_read() without the probe: this reader, under this type name. For tests and fuzzers. */
 int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,

@@ -7,10 +7,9 @@
 #include <string.h>
 
 static const struct fsmap_ops *const registry[] = {
-	&fsmap_ext_ops,	  &fsmap_ntfs_ops,   &fsmap_fat_ops,	       &fsmap_swap_ops,
-	&fsmap_btrfs_ops, &fsmap_lvm_ops,    &fsmap_luks_ops,	       &fsmap_bitlk_ops,
-	&fsmap_exfat_ops, &fsmap_xfs_ops,    &fsmap_f2fs_ops,	       &fsmap_hfsplus_ops,
-	&fsmap_apfs_ops,  &fsmap_mdraid_ops, &fsmap_firmware_raid_ops,
+	&fsmap_ext_ops,	 &fsmap_ntfs_ops,    &fsmap_fat_ops,   &fsmap_swap_ops,	  &fsmap_btrfs_ops,
+	&fsmap_lvm_ops,	 &fsmap_luks_ops,    &fsmap_bitlk_ops, &fsmap_exfat_ops,  &fsmap_xfs_ops,
+	&fsmap_f2fs_ops, &fsmap_hfsplus_ops, &fsmap_apfs_ops,  &fsmap_mdraid_ops,
 };
 
 static bool has_type(const struct fsmap_ops *ops, const char *type)

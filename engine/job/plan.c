@@ -57,8 +57,7 @@ static void describe_part(struct sv_map_part *part, const struct layout_part *lp
 	if (lp->extended)
 		snprintf(part->reason, sizeof(part->reason), "it holds the logical partitions");
 	else if (lp->raw)
-		snprintf(part->reason, sizeof(part->reason),
-			 "partitions of this type are always read whole");
+		snprintf(part->reason, sizeof(part->reason), "%s is always read whole", lp->raw);
 }
 
 static bool is_bare(const struct planner *p)
@@ -277,19 +276,32 @@ static int map_volumes(struct planner *p, struct sv_err *err)
 	return rc;
 }
 
-/*
- * A disk that is in a RAID by itself, and not by its partitions: the table on it is the array's,
- * whose stripes lie across disks, or older than the array. What cannot be read tells nothing.
+/* DRBD is told by the last 4 KiB, behind all that it holds: where these are a partition's, so is
+ * it.
  */
-static int doubt_raid(struct planner *p)
+static bool is_of_partition(const struct planner *p, const char *type)
+{
+	bool covered = false;
+	for (size_t i = 0; i < p->layout->n; i++) {
+		const struct layout_part *lp = &p->layout->v[i];
+		covered |= !lp->extended && p->dev->size - lp->start - lp->size < 4 * SV_KIB;
+	}
+	return covered && !strcmp(type, "drbd");
+}
+
+/*
+ * A disk that is in a RAID or a pool by itself, and not by its partitions: the table on it is the
+ * array's, whose stripes lie across disks, or older than it. What cannot be read tells nothing.
+ */
+static int doubt_member(struct planner *p)
 {
 	struct fsmap_probe probe = {0};
 	if (is_bare(p) || *p->layout->doubt)
 		return 0;
 	int rc = fsmap_probe(p->dev, &probe, NULL);
-	if (!rc && strstr(probe.type, "raid_member"))
+	if (!rc && fsmap_type_is_member(probe.type) && !is_of_partition(p, probe.type))
 		snprintf(p->layout->doubt, sizeof(p->layout->doubt),
-			 "the disk as a whole is in a RAID (%s)", probe.type);
+			 "the disk as a whole is used by %s", fsmap_type_name(probe.type));
 	return rc == SV_E_NOMEM ? rc : 0;
 }
 
@@ -297,7 +309,7 @@ static int make_plan(struct planner *p, struct sv_err *err)
 {
 	int rc = layout_read(p->dev, &p->layout, err);
 	if (!rc)
-		rc = doubt_raid(p);
+		rc = doubt_member(p);
 	if (rc)
 		return rc;
 	snprintf(p->map->table, sizeof(p->map->table), "%s", p->layout->table);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# raid-disk.sh - disks that are in a RAID as a whole, or by a partition at their end; tables on them that are older or the array's
+# raid-disk.sh - disks that are in a RAID or a pool as a whole, or by a partition at their end; tables on them that are older or the array's
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
@@ -41,13 +41,32 @@ for version in 1.2 1.0 0.90; do
 	# this one does not say where it stands; that of a whole disk is larger than every partition
 	[ $version != 0.90 ] || room=$((size - 65536))
 	"$TOP/tests/lib/mdraid.py" "$disk" $version $data $room $room
-	expect_map whole 'the disk as a whole is in a RAID (linux_raid_member)'
+	expect_map whole 'the disk as a whole is used by Linux RAID'
 done
 
 note 'a firmware RAID'
 make_disk
 printf 'Intel Raid ISM Cfg Sig. 1.1.00' | dd of="$disk" bs=1 seek=$((size - 1024)) conv=notrunc status=none
-expect_map whole 'the disk as a whole is in a RAID (isw_raid_member)'
+expect_map whole 'the disk as a whole is used by Intel firmware RAID (IMSM)'
+
+note 'a pool and a cache; what the table in front of them shows is older'
+make_disk
+"$TOP/tests/lib/signature.py" "$disk" zfs_member
+expect_map whole 'the disk as a whole is used by ZFS'
+make_disk
+"$TOP/tests/lib/signature.py" "$disk" bcache
+expect_map whole 'the disk as a whole is used by bcache'
+
+note 'DRBD ends the disk, and then a partition that reaches to its end'
+make_disk
+printf '%s\n' 'label: dos' "start=1MiB, size=62MiB, type=83" | write_table "$disk" 512
+"$TOP/tests/lib/signature.py" "$disk" drbd
+expect_map whole 'the disk as a whole is used by DRBD'
+make_disk
+"$TOP/tests/lib/signature.py" "$disk" drbd
+expect_rc 0 salvor map --json "$disk"
+[ "$(jq -r '.partitions[0] | "\(.fs) \(.state) \(.reason)"' "$WORK/out")" = \
+	'drbd whole Salvor has no map of DRBD: everything is read' ] || fail 'DRBD in a partition'
 
 note 'the last partition is in a RAID: its superblock is where one of the disk would be'
 make_disk

@@ -12,6 +12,7 @@
 #include "tests/lib/scratch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SIZE (16 * SV_MIB)
@@ -389,7 +390,26 @@ static void test_known_but_no_reader(void **state)
 		map_made(8 * SV_MIB, "printf 'hsqs' | dd of=img bs=1 conv=notrunc && printf "
 				     "'\\004' | dd of=img bs=1 seek=28 conv=notrunc");
 	assert_string_equal(map->fs, "squashfs");
-	expect_whole(map, "squashfs is read whole");
+	expect_whole(map, "Salvor has no map of SquashFS: everything is read");
+}
+
+/* Whatever this libblkid knows has a reader, or a name that people know. */
+static void test_type_names(void **state)
+{
+	(void)state;
+	char *out, *rest, *type;
+	assert_int_equal(fixture_run(dir, &out, "blkid -k"), 0);
+	for (type = strtok_r(out, "\n", &rest); type; type = strtok_r(NULL, "\n", &rest))
+		if (!fsmap_ops_find(type) && fsmap_type_name(type) == type)
+			fail_msg("%s has no reader and no name", type);
+	free(out);
+	assert_string_equal(fsmap_type_name("zfs_member"), "ZFS");
+	assert_string_equal(fsmap_type_name("ext4"), "ext4");
+	assert_string_equal(fsmap_type_name(""), "");
+	assert_true(fsmap_type_is_member("zfs_member") &&
+		    fsmap_type_is_member("linux_raid_member"));
+	assert_false(fsmap_type_is_member("LVM2_member") || fsmap_type_is_member("") ||
+		     fsmap_type_is_member("ext4"));
 }
 
 static void test_unreadable_start(void **state)
@@ -444,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_label_far_inside),
 		cmocka_unit_test(test_two_types_at_once),
 		cmocka_unit_test(test_known_but_no_reader),
+		cmocka_unit_test(test_type_names),
 		cmocka_unit_test(test_unreadable_start),
 		cmocka_unit_test(test_state_names),
 	};

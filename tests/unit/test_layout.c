@@ -88,7 +88,9 @@ static void msdos_by_sfdisk(void **state)
 		assert_int_equal(l->n, 7);
 		check_sfdisk(&f, l);
 		check_always(l);
-		assert_true(layout_find(l, 2)->extended && layout_find(l, 4)->raw);
+		assert_true(layout_find(l, 2)->extended);
+		assert_string_equal(layout_find(l, 4)->raw,
+				    "a partition of a Windows dynamic disk (LDM)");
 		assert_true(layout_find(l, 5)->logical && layout_find(l, 7)->logical);
 		layout_destroy(l);
 		table_disk_remove(&f);

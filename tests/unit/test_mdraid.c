@@ -308,21 +308,6 @@ static void test_noise(void **state)
 	}
 }
 
-static void test_firmware(void **state)
-{
-	(void)state;
-	struct blk_dev *dev;
-	struct fsmap *map;
-	assert_int_equal(blk_mem_create(NULL, 4 * SV_MIB, 512, &dev), 0);
-	assert_ptr_equal(fsmap_ops_find("isw_raid_member"), &fsmap_firmware_raid_ops);
-	assert_int_equal(
-		fsmap_read_as(dev, &fsmap_firmware_raid_ops, "isw_raid_member", &map, NULL), 0);
-	assert_int_equal(map->state, FSMAP_WHOLE);
-	assert_string_equal(map->reason, "a disk of an Intel firmware RAID (IMSM) is read whole");
-	fsmap_destroy(map);
-	blk_close(dev);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -343,7 +328,7 @@ int main(void)
 		cmocka_unit_test(test_places),	  cmocka_unit_test(test_area_in_rest),
 		cmocka_unit_test(test_bits),	  cmocka_unit_test(test_others),
 		cmocka_unit_test(test_suspended), cmocka_unit_test(test_settled),
-		cmocka_unit_test(test_noise),	  cmocka_unit_test(test_firmware),
+		cmocka_unit_test(test_noise),
 	};
 	return cmocka_run_group_tests_name("mdraid", tests, setup, teardown);
 }

@@ -9,6 +9,7 @@ set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 work_dir f2fs
 . "$TOP/tests/lib/guest.sh"
+. "$TOP/tests/lib/guest-volumes.sh"
 requires mkfs.f2fs fsck.f2fs dump.f2fs
 
 SIZE=$((200 * MIB))
@@ -41,9 +42,6 @@ SYNCED='for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		head -c 4096 /dev/urandom | dd of=new/changed bs=4k seek=$i conv=notrunc,fsync 2>/dev/null; done
 	head -c 100000 /dev/urandom >new/not-synced; rm -f new/not-synced'
 
-# FOLDER: the sums of all files there
-sums() { guest_run "cd $1 && find . -type f ! -name not-synced | sort | xargs sha256sum"; }
-
 written() {
 	local name
 	guest_new
@@ -71,55 +69,14 @@ written() {
 	guest_kill
 }
 
-# VOLUME STATE: saved and restored onto 0xA5
-through_salvor() {
-	local state
-	salvor map --json "$WORK/$1" >"$WORK/map.json"
-	state=$(jq -r '.partitions[0].state' "$WORK/map.json")
-	[ "$state" = "$2" ] || fail "$1 is $state: $(jq -r '.partitions[0].reason' "$WORK/map.json")"
-	salvor map --extents "$WORK/$1" >"$WORK/extents"
-	rm -rf -- "${WORK:?}/image"
-	expect_rc 0 salvor save --preset fast "$WORK/$1" "$WORK/image"
-	poison "$WORK/$1.mine" "$SIZE"
-	expect_rc 0 salvor restore --free keep --confirm-erase "$SIZE" "$WORK/image" "$WORK/$1.mine"
-	"$ORACLE" compare "$WORK/$1" "$WORK/$1.mine" "$WORK/extents" || fail "$1: bytes differ"
-}
-
-# VOLUME: what partclone returned; the volume is there when it was 0
-through_partclone() {
-	local rc=0
-	rm -f "$WORK/$1.pc" "$WORK/$1.theirs"
-	command -v partclone.f2fs >/dev/null || return 0
-	timeout 60 partclone.f2fs -q -c -s "$WORK/$1" -o "$WORK/$1.pc" -L "$WORK/pc.log" >/dev/null 2>&1 </dev/null || rc=$?
-	echo "exit $rc" >"$WORK/$1.rc"
-	[ "$rc" -eq 0 ] || return 0
-	poison "$WORK/$1.theirs" "$SIZE"
-	timeout 60 partclone.restore -q -C -s "$WORK/$1.pc" -O "$WORK/$1.theirs" -L "$WORK/pc.log" >/dev/null 2>&1 </dev/null ||
-		rm "$WORK/$1.theirs"
-}
-
-# VOLUME DISK: "N of M files" after a mount, which rolls it forward
-brought_back() {
-	guest_run "mkdir -p /mnt/$2; mount -t f2fs \$(disk $2) /mnt/$2" 2>/dev/null || {
-		echo 'does not mount'
-		return 0
-	}
-	sums "/mnt/$2" >"$WORK/now.sums" 2>/dev/null || true
-	guest_run "umount /mnt/$2"
-	echo "$(comm -12 <(sort "$WORK/$1.sums") <(sort "$WORK/now.sums") | wc -l) of $(wc -l <"$WORK/$1.sums") files"
-}
-
 written
 for name in "${names[@]}"; do
 	note "$name: unmounted"
 	through_salvor "$name-CLEAN" exact
-	free_extents f2fs "$WORK/$name-CLEAN" "$WORK/free"
-	printf '0 %d %s\n' "$SIZE" "$WORK/free" >"$WORK/parts"
-	"$ORACLE" used "$SIZE" "$WORK/parts" | cmp - "$WORK/extents" || fail "$name: the map is not dump.f2fs's"
+	same_as_oracle "$name-CLEAN" f2fs dump.f2fs
 	note "$name: crashed"
 	through_salvor "$name" union
-	cp "$WORK/extents" "$WORK/$name.extents"
-	through_partclone "$name"
+	through_partclone "$name" partclone.f2fs
 	cp "$WORK/$name.mine" "$WORK/$name.stale"
 done
 
@@ -133,18 +90,12 @@ for name in "${names[@]}"; do
 done
 guest_boot -smp 1
 for name in "${names[@]}"; do
-	all="$(wc -l <"$WORK/$name.sums") of $(wc -l <"$WORK/$name.sums") files"
 	guest_run "mkdir -p /mnt/$name-STALE; mount -t f2fs -o ro,norecovery \$(disk $name-STALE) /mnt/$name-STALE"
 	sums "/mnt/$name-STALE" >"$WORK/stale.sums" || true
 	! diff -q "$WORK/$name.sums" "$WORK/stale.sums" >/dev/null || fail "$name: the checkpoint has all files: the test is blunt"
-	mine=$(brought_back "$name" "$name-MINE")
-	[ "$mine" = "$all" ] || fail "$name: salvor brought back $mine"
-	clean=$(brought_back "$name-CLEAN" "$name-C")
-	[ "${clean% of*}" -eq "$(wc -l <"$WORK/$name-CLEAN.sums")" ] || fail "$name, unmounted: salvor brought back $clean"
-	theirs='not here'
-	[ ! -e "$WORK/$name.rc" ] || theirs=$(cat "$WORK/$name.rc")
-	[ ! -e "$WORK/$name.theirs" ] || theirs+=": $(brought_back "$name" "$name-PC")"
-	rows+=("$name | salvor: union, $(awk '{ n += $2 } END { print int(n / 1024) }' "$WORK/$name.extents") of $((SIZE / 1024)) KiB read, $mine | partclone: $theirs")
+	all_back "$name" "$name-MINE" -t f2fs
+	all_back "$name-CLEAN" "$name-C" -t f2fs
+	rows+=("$name | salvor: union, $(read_row "$name"), $(all_of "$name") | $(partclone_row "$name" "$name-PC" -t f2fs)")
 done
 guest_kill
 for name in "${names[@]}"; do

@@ -9,6 +9,7 @@ set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 work_dir hfsplus
 . "$TOP/tests/lib/guest.sh"
+. "$TOP/tests/lib/guest-volumes.sh"
 requires python3 blkls fsstat
 
 SIZE=$((96 * MIB))
@@ -35,9 +36,6 @@ AGE='mkdir old new && for turn in 1 2 3 4 5 6; do
 FILL='mkdir filler; i=0; while head -c 250000 /dev/urandom >filler/$i 2>/dev/null; do i=$((i + 1)); done
 	rm -f filler/*[13579]; head -c 6000000 /dev/urandom >pieces; sync'
 
-# FOLDER: the sums of all files there
-sums() { guest_run "cd $1 && find . -type f | sort | xargs sha256sum"; }
-
 written() {
 	local name
 	guest_new
@@ -56,44 +54,6 @@ written() {
 	guest_kill
 }
 
-# VOLUME STATE: saved and restored onto 0xA5
-through_salvor() {
-	local state
-	salvor map --json "$WORK/$1" >"$WORK/map.json"
-	state=$(jq -r '.partitions[0].state' "$WORK/map.json")
-	[ "$state" = "$2" ] || fail "$1 is $state: $(jq -r '.partitions[0].reason' "$WORK/map.json")"
-	salvor map --extents "$WORK/$1" >"$WORK/extents"
-	rm -rf -- "${WORK:?}/image"
-	expect_rc 0 salvor save --preset fast "$WORK/$1" "$WORK/image"
-	poison "$WORK/$1.mine" "$SIZE"
-	expect_rc 0 salvor restore --free keep --confirm-erase "$SIZE" "$WORK/image" "$WORK/$1.mine"
-	"$ORACLE" compare "$WORK/$1" "$WORK/$1.mine" "$WORK/extents" || fail "$1: bytes differ"
-}
-
-# VOLUME: what partclone returned; the volume is there when it was 0
-through_partclone() {
-	local rc=0
-	rm -f "$WORK/$1.pc" "$WORK/$1.theirs"
-	command -v partclone.hfsp >/dev/null || return 0
-	timeout 60 partclone.hfsp -q -c -s "$WORK/$1" -o "$WORK/$1.pc" -L "$WORK/pc.log" >/dev/null 2>&1 </dev/null || rc=$?
-	echo "exit $rc" >"$WORK/$1.rc"
-	[ "$rc" -eq 0 ] || return 0
-	poison "$WORK/$1.theirs" "$SIZE"
-	timeout 60 partclone.restore -q -C -s "$WORK/$1.pc" -O "$WORK/$1.theirs" -L "$WORK/pc.log" >/dev/null 2>&1 </dev/null ||
-		rm "$WORK/$1.theirs"
-}
-
-# VOLUME DISK: "N of M files" of a mount
-brought_back() {
-	guest_run "mkdir -p /mnt/$2; mount -t hfsplus -o ro \$(disk $2) /mnt/$2" 2>/dev/null || {
-		echo 'does not mount'
-		return 0
-	}
-	sums "/mnt/$2" >"$WORK/now.sums" 2>/dev/null || true
-	guest_run "umount /mnt/$2"
-	echo "$(comm -12 <(sort "$WORK/$1.sums") <(sort "$WORK/now.sums") | wc -l) of $(wc -l <"$WORK/$1.sums") files"
-}
-
 written
 for name in "${names[@]}"; do
 	note "$name"
@@ -104,13 +64,10 @@ for name in "${names[@]}"; do
 		"$TOP/tests/lib/hfsplus-check.py" "$WORK/$name" | tee "$WORK/check.out" || fail "$name: the kernel left it inconsistent: the test is blunt"
 		[ "$name" != FULL ] || grep -q ' [1-9][0-9]* in the extents file' "$WORK/check.out" || fail "$name is not in pieces: the test is blunt"
 		through_salvor "$name" exact
-		free_extents hfsplus "$WORK/$name" "$WORK/free"
-		printf '0 %d %s\n' "$SIZE" "$WORK/free" >"$WORK/parts"
-		"$ORACLE" used "$SIZE" "$WORK/parts" | cmp - "$WORK/extents" || fail "$name: the map is not sleuthkit's"
+		same_as_oracle "$name" hfsplus sleuthkit
 		"$TOP/tests/lib/hfsplus-check.py" "$WORK/$name.mine" || fail "$name: not whole any more"
 	fi
-	cp "$WORK/extents" "$WORK/$name.extents"
-	through_partclone "$name"
+	through_partclone "$name" partclone.hfsp
 done
 
 note 'mounted by another machine'
@@ -121,13 +78,8 @@ for name in "${names[@]}"; do
 done
 guest_boot -smp 1
 for name in "${names[@]}"; do
-	all="$(wc -l <"$WORK/$name.sums") of $(wc -l <"$WORK/$name.sums") files"
-	mine=$(brought_back "$name" "$name-MINE")
-	[ "$mine" = "$all" ] || fail "$name: salvor brought back $mine"
-	theirs='not here'
-	[ ! -e "$WORK/$name.rc" ] || theirs=$(cat "$WORK/$name.rc")
-	[ ! -e "$WORK/$name.theirs" ] || theirs+=": $(brought_back "$name" "$name-PC")"
-	rows+=("$name | salvor: $(awk '{ n += $2 } END { print int(n / 1024) }' "$WORK/$name.extents") of $((SIZE / 1024)) KiB read, $mine | partclone: $theirs")
+	all_back "$name" "$name-MINE" -t hfsplus -o ro
+	rows+=("$name | salvor: $(read_row "$name"), $(all_of "$name") | $(partclone_row "$name" "$name-PC" -t hfsplus -o ro)")
 done
 guest_kill
 printf '%s\n' '' "${rows[@]}"

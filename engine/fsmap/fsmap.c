@@ -29,6 +29,11 @@ uint32_t fsmap_sector_size(const struct fsmap_reader *r)
 	return r->vol->sector_size;
 }
 
+struct blk_dev *fsmap_device(const struct fsmap_reader *r)
+{
+	return r->vol;
+}
+
 const char *fsmap_type(const struct fsmap_reader *r)
 {
 	return r->map->fs;

@@ -6,28 +6,41 @@
 #include "engine/util/bytes.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A volume that stands inside of the reader's. */
 struct inside {
 	const char *name;
-	const struct blk_piece *pieces; /* where its bytes are in the outer one, in order */
+	const struct blk_segment *segments; /* where its bytes are */
 	size_t n;
 	uint32_t unit; /* it is in use in units of so many bytes, whatever its own map says */
 	struct fsmap *map;
 	struct sv_digest digest; /* of its metadata */
 };
 
-/* Bytes [start, start + len) of a volume made of pieces are free. */
-static int free_pieces(struct fsmap_reader *r, const struct blk_piece *pieces, size_t n,
-		       uint64_t start, uint64_t len)
+/* What of a segment is on other disks than this is not ours to free. */
+static int free_segment(struct fsmap_reader *r, const struct blk_segment *s, uint64_t start,
+			uint64_t len)
+{
+	int rc = 0;
+	for (size_t i = 0; !rc && i < s->n; i++) {
+		struct blk_piece piece;
+		if (s->columns[i].below == r->vol && blk_segment_on(s, start, len, i, &piece))
+			rc = fsmap_mark_free(r, piece.start, piece.len);
+	}
+	return rc;
+}
+
+/* Bytes [start, end) of the volume inside are free. */
+static int free_range(struct fsmap_reader *r, const struct inside *in, uint64_t start, uint64_t end)
 {
 	uint64_t at = 0;
 	int rc = 0;
-	for (size_t i = 0; !rc && i < n && at < start + len; at += pieces[i++].len) {
-		uint64_t low = SV_MAX(start, at), high = SV_MIN(start + len, at + pieces[i].len);
+	for (size_t i = 0; !rc && i < in->n && at < end; at += in->segments[i++].len) {
+		uint64_t low = SV_MAX(start, at), high = SV_MIN(end, at + in->segments[i].len);
 		if (low < high)
-			rc = fsmap_mark_free(r, pieces[i].start + (low - at), high - low);
+			rc = free_segment(r, &in->segments[i], low - at, high - low);
 	}
 	return rc;
 }
@@ -37,7 +50,7 @@ static int free_units(struct fsmap_reader *r, const struct inside *in, const str
 {
 	uint64_t start = (e->start + in->unit - 1) / in->unit * in->unit;
 	uint64_t end = (e->start + e->len) / in->unit * in->unit;
-	return start < end ? free_pieces(r, in->pieces, in->n, start, end - start) : 0;
+	return start < end ? free_range(r, in, start, end) : 0;
 }
 
 /* What was opened in there is worth telling, wherever it stands. */
@@ -54,7 +67,8 @@ static int take_inner(struct fsmap_reader *r, const struct inside *in)
 {
 	const struct fsmap *inner = in->map;
 	struct sv_extents unused = {0};
-	fsmap_digest_add(r->map, in->digest.b, sizeof(in->digest.b), in->pieces[0].start);
+	fsmap_digest_add(r->map, in->digest.b, sizeof(in->digest.b),
+			 in->segments[0].columns[0].start);
 	tell_inside(r, in);
 	if (inner->unsettled && inner->state != FSMAP_WHOLE)
 		fsmap_set_unsettled(r);
@@ -91,11 +105,11 @@ static int map_inner(struct fsmap_reader *r, struct blk_dev *dev, struct fsmap *
 	return rc;
 }
 
-/* The map of what pieces of the volume hold; the caller destroys it. */
-static int map_pieces(struct fsmap_reader *r, const char *name, struct inside *in)
+/* The map of what the segments hold; the caller destroys it. */
+static int map_segments(struct fsmap_reader *r, const char *name, struct inside *in)
 {
 	struct blk_dev *dev = NULL;
-	int rc = blk_pieces_create(r->vol, in->pieces, in->n, name, &dev, NULL);
+	int rc = blk_segments_create(in->segments, in->n, name, &dev, NULL);
 	if (!rc)
 		rc = map_inner(r, dev, &in->map);
 	if (!rc)
@@ -106,13 +120,13 @@ static int map_pieces(struct fsmap_reader *r, const char *name, struct inside *i
 	return rc;
 }
 
-int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_piece *pieces,
+int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_segment *segments,
 		     size_t n)
 {
-	struct inside in = {.name = name, .pieces = pieces, .n = n, .unit = 1};
+	struct inside in = {.name = name, .segments = segments, .n = n, .unit = 1};
 	if (too_deep(r, name))
 		return 0;
-	int rc = map_pieces(r, name, &in);
+	int rc = map_segments(r, name, &in);
 	if (!rc)
 		rc = take_inner(r, &in);
 	fsmap_destroy(in.map);
@@ -165,54 +179,101 @@ static int take_content(struct fsmap_reader *r, const char *title, struct inside
 
 int fsmap_read_content(struct fsmap_reader *r, const char *title, const struct blk_piece *piece)
 {
-	struct inside in = {.pieces = piece, .n = 1, .unit = 1};
+	const struct blk_column column = {r->vol, piece->start};
+	const struct blk_segment all = {.len = piece->len, .columns = &column, .n = 1};
+	struct inside in = {.segments = &all, .n = 1, .unit = 1};
 	if (too_deep(r, "what is inside"))
 		return 0;
-	int rc = map_pieces(r, "what is inside", &in);
+	int rc = map_segments(r, "what is inside", &in);
 	if (!rc)
 		rc = take_content(r, title, &in);
 	fsmap_destroy(in.map);
 	return rc;
 }
 
-/* What was decrypted, in the order in which it is a volume. */
-static int arrange(const struct fsmap_decrypted *how, struct blk_dev *plain, struct blk_dev **view,
-		   struct blk_dev **dev_ret)
+/* What is decrypted, in the order in which it is the volume inside. */
+struct parts {
+	const struct blk_piece *order;
+	struct blk_column *columns;
+	struct blk_segment *v;
+	size_t n;
+};
+
+static int parts_init(struct parts *p, const struct fsmap_decrypted *how)
 {
-	const struct blk_piece all = {0, plain->size};
-	int rc = blk_pieces_create(plain, how->n ? how->order : &all, how->n ? how->n : 1,
-				   plain->name, view, NULL);
-	return rc ? rc : blk_holes_create(*view, how->blank, true, dev_ret);
+	p->order = how->n ? how->order : &how->data;
+	p->n = how->n ? how->n : 1;
+	p->columns = calloc(p->n, sizeof(*p->columns));
+	p->v = calloc(p->n, sizeof(*p->v));
+	if (!p->columns || !p->v)
+		return SV_E_NOMEM;
+	for (size_t i = 0; i < p->n; i++)
+		p->v[i] = (struct blk_segment){
+			.len = p->order[i].len, .columns = &p->columns[i], .n = 1};
+	return 0;
+}
+
+/* The parts are those of `below`, which has what the volume has from `from` on. */
+static void parts_point(struct parts *p, struct blk_dev *below, uint64_t from)
+{
+	for (size_t i = 0; i < p->n; i++)
+		p->columns[i] = (struct blk_column){below, p->order[i].start - from};
+}
+
+/* The map of the volume inside: of what is decrypted, and of the places that hold zeros. */
+static int map_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how,
+			 const struct parts *parts, struct inside *in)
+{
+	struct blk_dev *view = NULL, *dev = NULL;
+	int rc = blk_segments_create(parts->v, parts->n, r->vol->name, &view, NULL);
+	if (!rc)
+		rc = blk_holes_create(view, how->blank, true, &dev);
+	if (!rc)
+		rc = map_inner(r, dev, &in->map);
+	if (!rc)
+		rc = seal_digest(how->crypt, in);
+	blk_close(dev);
+	blk_close(view);
+	return rc;
+}
+
+static int read_plain(struct fsmap_reader *r, const struct fsmap_decrypted *how,
+		      struct blk_dev *plain)
+{
+	struct parts parts = {0};
+	struct inside in = {.unit = how->crypt->sector_size};
+	char opened[64];
+	snprintf(opened, sizeof(opened), "%s, unlocked", how->title);
+	int rc = parts_init(&parts, how);
+	if (!rc) {
+		parts_point(&parts, plain, how->data.start);
+		rc = map_decrypted(r, how, &parts, &in);
+	}
+	if (!rc) {
+		parts_point(&parts, r->vol, 0);
+		in.segments = parts.v;
+		in.n = parts.n;
+		rc = take_content(r, opened, &in);
+	}
+	fsmap_destroy(in.map);
+	free(parts.columns);
+	free(parts.v);
+	return rc;
 }
 
 int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how)
 {
-	struct blk_dev *below = NULL, *plain = NULL, *view = NULL, *dev = NULL;
-	struct inside in = {
-		.pieces = how->n ? how->order : &how->data,
-		.n = how->n ? how->n : 1,
-		.unit = how->crypt->sector_size,
-	};
-	char opened[64];
+	struct blk_dev *below = NULL, *plain = NULL;
 	if (too_deep(r, "what is inside"))
 		return 0;
-	int rc = blk_pieces_create(r->vol, &how->data, 1, r->vol->name, &below, NULL);
+	int rc = blk_window_create(r->vol, how->data.start, how->data.len, r->vol->name, &below,
+				   NULL);
 	if (!rc)
 		rc = blk_crypt_create(below, how->crypt, r->vol->name, &plain, NULL);
 	if (!rc)
-		rc = arrange(how, plain, &view, &dev);
-	if (!rc)
-		rc = map_inner(r, dev, &in.map);
-	if (!rc)
-		rc = seal_digest(how->crypt, &in);
-	snprintf(opened, sizeof(opened), "%s, unlocked", how->title);
-	if (!rc)
-		rc = take_content(r, opened, &in);
-	else if (rc != SV_E_NOMEM)
+		rc = read_plain(r, how, plain);
+	if (rc < 0 && rc != SV_E_NOMEM)
 		rc = fsmap_whole(r, "its header says that it is larger than its volume");
-	fsmap_destroy(in.map);
-	blk_close(dev);
-	blk_close(view);
 	blk_close(plain);
 	blk_close(below);
 	return rc;

@@ -75,10 +75,34 @@ struct lvm_pv {
 /* Find the label and read the metadata; all copies on this volume must be the same. */
 int lvm_label_read(struct lvm_pv *pv);
 
-/* ---- lvm_map.c ---- */
+/* ---- lvm_map.c: what is given to logical volumes ---- */
 
-/* What belongs to no logical volume is free, and what is free inside of those that lie in one piece
- * after the other on this volume alone. */
+/* A physical volume of the group, as its text describes it. Bytes unless it says otherwise. */
+struct lvm_place {
+	const char *name; /* "pv0": what segments call it; of the text */
+	size_t name_len;
+	struct blk_dev *dev;
+	uint64_t first;		/* where its extents begin */
+	uint64_t extents;	/* how many */
+	struct sv_extents used; /* extents that logical volumes have */
+	uint64_t used_sum;
+};
+
+struct lvm_group {
+	struct fsmap_reader *r;
+	const struct lvm_text *t;
+	const struct lvm_node *vg, *volumes; /* volumes: NULL when there are none */
+	uint64_t extent;
+	struct lvm_place here;
+};
+
+/* What belongs to no logical volume is free, and what is free inside of those that are linear or
+ * striped. */
 int lvm_map(struct lvm_pv *pv, const struct lvm_text *text);
+int lvm_malformed(const struct lvm_group *g);
+
+/* ---- lvm_inside.c: what is free in logical volumes ---- */
+
+int lvm_look_into_all(struct lvm_group *g);
 
 #endif

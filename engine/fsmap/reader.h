@@ -81,14 +81,15 @@ int fsmap_mark_bitmap(struct fsmap_reader *r, const uint8_t *bitmap, uint64_t fi
 		      uint64_t bits, uint64_t base, uint64_t unit);
 
 /*
- * Another volume inside of this one, made of pieces of it one after the other, is probed and
- * mapped, and what that map has for free is marked free here. Whatever is in doubt about it stays
- * used and makes the outer map a union, with a reason that has `name` in it; a suspended system in
- * it makes the outer volume whole. At most FSMAP_DEPTH volumes stand in each other. 0,
- * FSMAP_IS_WHOLE or SV_E_NOMEM.
+ * Another volume inside of this one, in segments of which some or all columns are places of
+ * fsmap_device(), is probed and mapped, and what that map has for free is marked free here, as far
+ * as it is here. Whatever is in doubt about it stays used and makes the outer map a union, with a
+ * reason that has `name` in it; a suspended system in it makes the outer volume whole. At most
+ * FSMAP_DEPTH volumes stand in each other. 0, FSMAP_IS_WHOLE or SV_E_NOMEM.
  */
 #define FSMAP_DEPTH 5
-int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_piece *pieces,
+struct blk_dev *fsmap_device(const struct fsmap_reader *r);
+int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_segment *segments,
 		     size_t n);
 
 /*

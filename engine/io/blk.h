@@ -93,15 +93,34 @@ uint8_t *blk_mem_data(struct blk_dev *dev);
 int blk_window_create(struct blk_dev *below, uint64_t start, uint64_t size, const char *name,
 		      struct blk_dev **dev_ret, struct sv_err *err);
 
-/*
- * Pieces of `below`, one after the other, seen as a device of its own: a logical volume. Read-only.
- * Name and pieces are copied; every piece has a length and lies in `below`, which must outlive it.
- */
+/* A range of a device, in bytes. */
 struct blk_piece {
 	uint64_t start, len;
 };
-int blk_pieces_create(struct blk_dev *below, const struct blk_piece *pieces, size_t n,
-		      const char *name, struct blk_dev **dev_ret, struct sv_err *err);
+
+/*
+ * A volume in segments, one after the other, seen as a device of its own: a logical volume. A
+ * segment lies in stripes of `stripe` bytes, in turn on its columns, as dm-striped has it: its byte
+ * x is in stripe number x / stripe, which is on column (number % n), there the (number / n)-th. On
+ * one column it is in one piece, whatever `stripe` is. Read-only. Segments, columns and the devices
+ * below are not copied and must outlive it; its sectors are the largest of those. SV_E_RANGE for a
+ * segment that is empty, not in whole stripes on each column, or does not lie in what is below.
+ */
+struct blk_column {
+	struct blk_dev *below;
+	uint64_t start;
+};
+struct blk_segment {
+	uint64_t len, stripe;
+	const struct blk_column *columns;
+	size_t n;
+};
+int blk_segments_create(const struct blk_segment *segments, size_t n, const char *name,
+			struct blk_dev **dev_ret, struct sv_err *err);
+/* What of [start, start + len) of such a segment is on one of its columns: always one range, of the
+ * device below. false when it is none. */
+bool blk_segment_on(const struct blk_segment *segment, uint64_t start, uint64_t len, size_t column,
+		    struct blk_piece *piece_ret);
 
 /*
  * What `below` decrypts to, read-only. Sectors are those of dm-crypt: each of `sector_size` bytes

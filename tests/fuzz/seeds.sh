@@ -434,6 +434,8 @@ lvm_seeds() {
 		lvm_seed snapshot
 	echo "m { $plain segment_count = 1 segment1 { extent_count = 4 type = \"mirror\" mirrors = [\"pv0\", 1, \"pv1\", 2] } }" |
 		lvm_seed mirror
+	echo "a { $plain segment_count = 2 $(lvm_segment 3 4 0) segment2 { start_extent = 4 extent_count = 6 type = \"striped\"
+		stripe_count = 2 stripe_size = 128 stripes = [\"pv0\", 20, \"pv0\", 30] } }" | lvm_seed striped
 }
 
 # NAME SIZE OPTION...: clean, and with a log that has to be replayed

@@ -110,6 +110,10 @@ static void test_tree(void **state)
 #define AT(pe)			    "stripe_count = 1 stripes = [\"pv0\", " #pe "]"
 #define LINEAR(n, start, count, pe) SEG(n, start, count, "striped", AT(pe))
 #define ONE			    "segment_count = 1 "
+#define STRIPED(count, stripes, size, a, b)                                                        \
+	SEG(1, 0, count, "striped",                                                                \
+	    "stripe_count = " #stripes " stripe_size = " #size " stripes = [\"pv0\", " #a          \
+	    ", \"pv0\", " #b "]")
 
 static void put_area(uint8_t *disk, uint32_t at, const char *text, uint32_t off)
 {
@@ -186,7 +190,7 @@ static const struct group groups[] = {
 	 FSMAP_EXACT, "", 4},
 	{"the second piece first",
 	 LVS(LV("a", PLAIN) "segment_count = 2 " LINEAR(1, 4, 6, 40) LINEAR(2, 0, 4, 5) "}"),
-	 FSMAP_UNION, "g/a is read whole: it is striped, or lies on several disks", 12},
+	 FSMAP_UNION, "g/a is read whole: its pieces are not in order", 12},
 	{"two volumes",
 	 LVS(LV("a", PLAIN) ONE LINEAR(1, 0, 10, 5) "} " LV("b", PLAIN)
 		     ONE LINEAR(1, 0, 7, 20) "}"),
@@ -214,7 +218,32 @@ static const struct group groups[] = {
 	 LVS(LV("a", PLAIN) ONE SEG(1, 0, 10, "striped",
 				    "stripe_count = 2 stripe_size = 128 stripes = [\"pv0\", 5, "
 				    "\"pv1\", 5]") "}"),
-	 FSMAP_UNION, "it is striped", 7},
+	 FSMAP_UNION, "g/a is read whole: it lies on several disks", 7},
+	{"striped", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 128, 5, 20) "}"), FSMAP_EXACT, "", 4},
+	{"one part of it striped",
+	 LVS(LV("a", PLAIN) "segment_count = 2 " LINEAR(1, 0, 4, 5)
+		     SEG(2, 4, 6, "striped",
+			 "stripe_count = 3 stripe_size = 8 stripes = [\"pv0\", 20, \"pv0\", 30, "
+			 "\"pv0\", 40]") "}"),
+	 FSMAP_EXACT, "", 4},
+	{"stripes of nothing", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 0, 5, 20) "}"), FSMAP_UNION,
+	 "g/a is read whole: its stripes are of an unusual size", 12},
+	{"stripes of three sectors", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 3, 5, 20) "}"),
+	 FSMAP_UNION, "unusual size", 12},
+	{"stripes larger than extents", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 4096, 5, 20) "}"),
+	 FSMAP_UNION, "unusual size", 12},
+	{"huge stripes", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 9223372036854775808, 5, 20) "}"),
+	 FSMAP_UNION, "unusual size", 12},
+	{"fewer stripes than it says", LVS(LV("a", PLAIN) ONE STRIPED(9, 3, 128, 5, 20) "}"),
+	 FSMAP_WHOLE, "malformed", 64},
+	{"more stripes than it says", LVS(LV("a", PLAIN) ONE STRIPED(10, 1, 128, 5, 20) "}"),
+	 FSMAP_WHOLE, "malformed", 64},
+	{"an extent without a stripe", LVS(LV("a", PLAIN) ONE STRIPED(9, 2, 128, 5, 20) "}"),
+	 FSMAP_WHOLE, "malformed", 64},
+	{"stripes one upon the other", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 128, 5, 9) "}"),
+	 FSMAP_WHOLE, "one upon the other", 64},
+	{"a stripe beyond the end", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 128, 5, 58) "}"),
+	 FSMAP_WHOLE, "malformed", 64},
 	{"on two disks",
 	 LVS(LV("a", PLAIN) "segment_count = 2 " LINEAR(1, 0, 10, 5)
 		     SEG(2, 10, 10, "striped", "stripe_count = 1 stripes = [\"pv1\", 0]") "}"),
@@ -225,7 +254,7 @@ static const struct group groups[] = {
 	 FSMAP_EXACT, "", 2},
 	{"a mirror of disks",
 	 LVS(LV("a", PLAIN) ONE SEG(1, 0, 10, "mirror", "mirrors = [\"pv0\", 5, \"pv1\", 9]") "}"),
-	 FSMAP_UNION, "striped", 12},
+	 FSMAP_UNION, "g/a is read whole: it is neither linear nor striped", 12},
 	{"beyond the end", LVS(LV("a", PLAIN) ONE LINEAR(1, 0, 10, 53) "}"), FSMAP_WHOLE,
 	 "malformed", 64},
 	{"one upon the other",
@@ -271,6 +300,27 @@ static void test_groups(void **state)
 		fsmap_destroy(map);
 		blk_close(dev);
 	}
+}
+
+/* What is used of a striped volume is used in stripes, and what is free in it in one range on each
+ * column. */
+static void test_stripes(void **state)
+{
+	(void)state;
+	const uint64_t half = SV_MIB / 2;
+	const struct sv_extent want[] = {
+		{0, SV_MIB},	     {6 * SV_MIB, half},	 {11 * SV_MIB - half, half},
+		{21 * SV_MIB, half}, {26 * SV_MIB - half, half}, {63 * SV_MIB, SV_MIB},
+	};
+	struct blk_dev *dev = make(LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 128, 5, 20) "}"));
+	struct fsmap *map = read_map(dev);
+	assert_int_equal(map->used.n, SV_ARRAY(want));
+	for (size_t i = 0; i < SV_ARRAY(want); i++) {
+		assert_int_equal(map->used.v[i].start, want[i].start);
+		assert_int_equal(map->used.v[i].len, want[i].len);
+	}
+	fsmap_destroy(map);
+	blk_close(dev);
 }
 
 static const char one_swap[] = LVS(LV("a", PLAIN) ONE LINEAR(1, 0, 10, 5) "}");
@@ -432,11 +482,11 @@ static void test_flips(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),	    cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_groups),	    cmocka_unit_test(test_areas),
-		cmocka_unit_test(test_second_area), cmocka_unit_test(test_label),
-		cmocka_unit_test(test_suspended),   cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_flips),
+		cmocka_unit_test(test_text),   cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_groups), cmocka_unit_test(test_stripes),
+		cmocka_unit_test(test_areas),  cmocka_unit_test(test_second_area),
+		cmocka_unit_test(test_label),  cmocka_unit_test(test_suspended),
+		cmocka_unit_test(test_nested), cmocka_unit_test(test_flips),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,7 +56,7 @@ AGAIN      := $(MAKE) --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: pictures all help deps check check-all check-dirty check-kills check-rescue-kills unit check-unit check-roundtrip check-screens check-matrix check-faults check-asan check-ubsan check-tsan \
+.PHONY: pictures all help deps check check-all check-dirty check-kills check-rescue-kills unit check-unit check-roundtrip check-screens check-matrix check-faults check-asan check-ubsan check-tsan check-screens-asan check-screens-tsan \
 	lint lint-deep format demo bench fuzz fuzzers fuzzers-built fuzz-corpus coverage install clean FORCE
 
 ## all: the library, the command and the unit tests (build/)
@@ -64,7 +64,7 @@ all: $(BUILD)/libsalvor.a $(BUILD)/salvor $(MAN) $(MO) $(TESTS) $(BUILD)/faultio
 
 ## help: this list
 help:
-	@sed -n 's/^## \([a-z-]*\): /  \1\t/p' Makefile $(filter %.mk,$(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^## \([a-z-]*\): /  \1\t/p' Makefile $(filter %.mk,$(MAKEFILE_LIST)) | expand -t 22
 	@echo
 	@echo '  variables: V=1 (show commands)  JOBS=N (tests at once)  BUILD=DIR  CFLAGS  PREFIX  DESTDIR'
 
@@ -234,18 +234,28 @@ check-dirty: all
 	$(Q)$(RUN) $(DIRTY_LIST)
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer
+ASAN      := BUILD=build-asan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+TSAN      := BUILD=build-tsan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=thread'
+# a walk through all pages is slow under them, beside other tests the more
+SAN_TIME  := TEST_TIMEOUT=$(or $(TEST_TIMEOUT),2700)
 
-## check-asan: unit tests and round trips under AddressSanitizer and UBSan (build-asan/)
+## check-asan: unit tests, round trips and the interface under AddressSanitizer and UBSan (build-asan/)
 check-asan:
-	+$(Q)$(AGAIN) BUILD=build-asan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' all
-	+$(Q)$(AGAIN) BUILD=build-asan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' run-sanitized
+	+$(Q)$(AGAIN) $(ASAN) $(SAN_TIME) run-sanitized
 
 check-ubsan: check-asan
 
-## check-tsan: unit tests and round trips under ThreadSanitizer (build-tsan/)
+## check-tsan: the same under ThreadSanitizer (build-tsan/)
 check-tsan:
-	+$(Q)$(AGAIN) BUILD=build-tsan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=thread' all
-	+$(Q)$(AGAIN) BUILD=build-tsan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=thread' run-sanitized
+	+$(Q)$(AGAIN) $(TSAN) $(SAN_TIME) run-sanitized
+
+## check-screens-asan: the interface alone, driven key by key, under AddressSanitizer and UBSan
+check-screens-asan:
+	+$(Q)$(AGAIN) $(ASAN) $(SAN_TIME) check-screens
+
+## check-screens-tsan: the same under ThreadSanitizer
+check-screens-tsan:
+	+$(Q)$(AGAIN) $(TSAN) $(SAN_TIME) check-screens
 
 # a sanitizer has an allocator and threads of its own, and takes memory by the handful
 UNSANITIZED := tests/roundtrip/faults.sh tests/roundtrip/memory.sh

@@ -5,6 +5,7 @@
 # usage: [BUILD=build] [JOBS=N] [TEST_TIMEOUT=900] tests/run.sh 'PROGRAM [ARG...]' ...
 # A program passes with 0, is skipped with 77 (the reason is its last line), else it failed. What drives a terminal or a
 # machine and fails beside another test gets one more go by itself at the end, which is told; its first log is kept.
+# What a sanitizer finds in any process of a test fails it, whatever became of that process, and there is no second go.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,13 +34,27 @@ test_name() {
 	echo "${name// /_}"
 }
 
+# NAME: where its sanitized processes write their findings, each to a file of its own: a program that has a terminal would
+# write over its screen, and one that is killed later says nothing by its exit code. Appends them to the log; are there any?
+findings() {
+	local f found=1
+	for f in "$logs/$1".san.*; do
+		[ -e "$f" ] || continue
+		cat "$f" >>"$logs/$1.log"
+		found=0
+	done
+	return $found
+}
+
 # run one test; its verdict goes to a file, a line and (on failure) the end of the log to stdout
 run_one() {
 	local cmd=$1 name rc=0 start=$SECONDS reason
 	local -a argv
 	name=$(test_name "$cmd")
 	read -ra argv <<<"$cmd"
+	local -x ASAN_OPTIONS=$ASAN_OPTIONS:log_path=$PWD/$logs/$name.san TSAN_OPTIONS=$TSAN_OPTIONS:log_path=$PWD/$logs/$name.san
 	timeout -k 30 "$limit" "${wrap[@]}" "${argv[@]}" >"$logs/$name.log" 2>&1 </dev/null || rc=$?
+	! findings "$name" || rc=99
 	case $rc in
 	0)
 		echo pass >"$logs/$name.verdict"
@@ -65,7 +80,8 @@ failed_live() {
 	local cmd
 	for cmd in "$@"; do
 		case $cmd in tests/screens/* | tests/guest/* | tests/iso/* | tests/roundtrip/*) ;; *) continue ;; esac
-		[ "$(cat "$logs/$(test_name "$cmd").verdict" 2>/dev/null)" != fail ] || echo "$cmd"
+		[ "$(cat "$logs/$(test_name "$cmd").verdict" 2>/dev/null)" != fail ] ||
+			compgen -G "$logs/$(test_name "$cmd").san.*" >/dev/null || echo "$cmd"
 	done
 }
 

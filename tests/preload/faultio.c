@@ -85,8 +85,19 @@ static void init(void)
 	place_prepare();
 }
 
+static bool begun;
+
+__attribute__((constructor)) static void begin(void)
+{
+	begun = true;
+}
+
+/* What is called before that is a sanitizer's, which cannot bear that its own functions are called
+ * so early. */
 static bool wanted(void)
 {
+	if (!begun)
+		return false;
 	pthread_once(&once, init);
 	return n_rules || log_name;
 }

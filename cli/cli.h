@@ -52,6 +52,7 @@ enum cli_opt_id {
 	OPT_COPY,
 	OPT_WAIT,
 	OPT_IMAGE,
+	OPT_NTFS_UNION,
 	OPT_COUNT
 };
 
@@ -141,7 +142,7 @@ struct cli_args {
 	const char *progress, *preset, *codec, *on_error, *note;
 	const char *free_mode, *confirm_erase, *against;
 	const char *password_file, *host_key, *identity, *key_file;
-	bool unlock;
+	bool unlock, ntfs_union;
 	bool read_only, wake;
 	struct share *share; /* what a URL among the words was mounted as; or NULL */
 	int level;	     /* INT_MIN = not given */

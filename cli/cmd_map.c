@@ -41,6 +41,7 @@ int cmd_map(const struct cli_args *args, struct sv_err *err)
 		.partitions = args->partitions,
 		.n_partitions = args->n_partitions,
 		.whole = args->whole,
+		.ntfs_union = args->ntfs_union,
 		.unlock = &unlock,
 	};
 	struct sv_map *map = NULL;

@@ -103,6 +103,7 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 		.sector_size = args->sector_size,
 		.confirm_erase = args->confirm_erase,
 		.unlock = cli_job_unlock(args, arg),
+		.ntfs_union = args->ntfs_union,
 		.dry_run = args->dry_run,
 	};
 	if (args->image && args->words[2])

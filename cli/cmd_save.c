@@ -12,6 +12,7 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 			.partitions = args->partitions,
 			.n_partitions = args->n_partitions,
 			.whole = args->whole,
+			.ntfs_union = args->ntfs_union,
 			.unlock = cli_job_unlock(args, arg)},
 		.image = args->words[1],
 		.preset = args->preset,

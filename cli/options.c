@@ -95,6 +95,9 @@ const struct cli_option cli_options[OPT_COUNT] = {
 		      COMPLETE_DISK},
 	[OPT_WAIT] = {"wait", 0, "SECONDS", NULL, "how long a disk that went away is waited for",
 		      FIELD(wait), OPT_TYPE_INT, COMPLETE_NOTHING},
+	[OPT_NTFS_UNION] = {"ntfs-union", 0, NULL, NULL,
+			    "do not read all of an NTFS that was not shut down cleanly",
+			    FIELD(ntfs_union), OPT_TYPE_FLAG, COMPLETE_NOTHING},
 };
 
 static int bad_value(const struct cli_option *option, const char *value, struct sv_err *err)

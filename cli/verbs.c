@@ -7,6 +7,8 @@
 #define COMMON (OPT(HELP) | OPT(VERSION))
 #define TALK   (OPT(JSON) | OPT(QUIET) | OPT(VERBOSE) | OPT(PROGRESS))
 #define UNLOCK (OPT(KEY_FILE) | OPT(UNLOCK))
+/* how volumes are looked into */
+#define INSIDE (UNLOCK | OPT(NTFS_UNION))
 #define SHARE  (OPT(PASSWORD_FILE) | OPT(HOST_KEY) | OPT(IDENTITY))
 
 const struct cli_verb cli_verbs[] = {
@@ -23,7 +25,7 @@ const struct cli_verb cli_verbs[] = {
 	 .summary = "what is on a disk, which bytes would be read, and why",
 	 .words = {{"SOURCE", COMPLETE_DISK, false}},
 	 .options = COMMON | OPT(JSON) | OPT(EXTENTS) | OPT(PARTITIONS) | OPT(WHOLE) |
-		    OPT(SECTOR_SIZE) | UNLOCK,
+		    OPT(SECTOR_SIZE) | INSIDE,
 	 .run = cmd_map},
 	{.name = "save",
 	 .summary = "save a disk or partitions into an image",
@@ -31,7 +33,7 @@ const struct cli_verb cli_verbs[] = {
 		   {"IMAGE", COMPLETE_FOLDER, false, PLACE_NEW_IMAGE}},
 	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PRESET) | OPT(CODEC) | OPT(LEVEL) |
 		    OPT(PARTITIONS) | OPT(WHOLE) | OPT(VOLUME_SIZE) | OPT(THREADS) | OPT(ON_ERROR) |
-		    OPT(NO_VERIFY) | OPT(RESUME) | OPT(NOTE) | OPT(SECTOR_SIZE) | UNLOCK | SHARE,
+		    OPT(NO_VERIFY) | OPT(RESUME) | OPT(NOTE) | OPT(SECTOR_SIZE) | INSIDE | SHARE,
 	 .job = true,
 	 .run = cmd_save},
 	{.name = "restore",
@@ -47,7 +49,7 @@ const struct cli_verb cli_verbs[] = {
 	 .words = {{"SOURCE", COMPLETE_DISK, false}, {"TARGET", COMPLETE_DISK, false}},
 	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PARTITIONS) | OPT(WHOLE) | OPT(FREE) |
 		    OPT(ON_ERROR) | OPT(NO_VERIFY) | OPT(CONFIRM_ERASE) | OPT(THREADS) |
-		    OPT(SECTOR_SIZE) | UNLOCK,
+		    OPT(SECTOR_SIZE) | INSIDE,
 	 .job = true,
 	 .run = cmd_clone},
 	{.name = "rescue",
@@ -57,7 +59,7 @@ const struct cli_verb cli_verbs[] = {
 		   {"MAPFILE", COMPLETE_FILE, true}},
 	 .options = COMMON | TALK | OPT(DRY_RUN) | OPT(PASSES) | OPT(RETRIES) | OPT(DOMAIN) |
 		    OPT(IMAGE) | OPT(SAVE_EVERY) | OPT(SLOW_MS) | OPT(WAIT) | OPT(CONFIRM_ERASE) |
-		    OPT(SECTOR_SIZE) | UNLOCK,
+		    OPT(SECTOR_SIZE) | INSIDE,
 	 .job = true,
 	 .success = "all that was to be read was read",
 	 .run = cmd_rescue},

@@ -68,8 +68,9 @@ struct sv_map_params {
 	uint32_t sector_size;  /* of a raw file; 0 = find out */
 	const int *partitions; /* only these; NULL = all */
 	size_t n_partitions;
-	bool whole;	/* nothing is free */
-	bool unguarded; /* only a look: the kernel's read-only flag is left alone */
+	bool whole;	 /* nothing is free */
+	bool ntfs_union; /* an NTFS that was not shut down cleanly is not read whole */
+	bool unguarded;	 /* only a look: the kernel's read-only flag is left alone */
 	/* encrypted volumes of those partitions; NULL: they stay locked. What it points to is not
 	 * copied, not even for a job, and must live as long. */
 	const struct sv_unlock *unlock;
@@ -158,6 +159,7 @@ struct sv_rescue_params {
 	enum sv_domain domain;
 	const char *domain_file; /* a mapfile whose '+' blocks are read, instead; NULL = none */
 	const struct sv_unlock *unlock; /* as for a map */
+	bool ntfs_union;		/* as for a map */
 	unsigned int passes;		/* mask of enum sv_pass; 0 = all */
 	uint32_t retries;		/* of bad sectors; UINT32_MAX = until stopped */
 	uint32_t save_every_s;		/* the mapfile; 0 = 20 */

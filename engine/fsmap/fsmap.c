@@ -41,7 +41,12 @@ const char *fsmap_type(const struct fsmap_reader *r)
 
 struct unlock *fsmap_unlock(const struct fsmap_reader *r)
 {
-	return r->around.unlock;
+	return r->around.how.unlock;
+}
+
+bool fsmap_wants_ntfs_union(const struct fsmap_reader *r)
+{
+	return r->around.how.ntfs_union;
 }
 
 void fsmap_name_volume(const struct fsmap_reader *r, const char *title, char *text, size_t len)
@@ -359,14 +364,26 @@ static int complete(struct blk_dev *vol, const struct fsmap_ops *ops, struct fsm
 	return 0;
 }
 
-int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
-		  struct fsmap **map_ret, struct sv_err *err)
+static struct fsmap_around outermost(const struct fsmap_how *how)
 {
+	return (struct fsmap_around){.how = how ? *how : (struct fsmap_how){0}};
+}
+
+int fsmap_read_with(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+		    const struct fsmap_how *how, struct fsmap **map_ret, struct sv_err *err)
+{
+	struct fsmap_around around = outermost(how);
 	struct fsmap *map = map_create(vol);
 	if (!map)
 		return sv_fail_nomem(err);
 	snprintf(map->fs, sizeof(map->fs), "%s", type);
-	return complete(vol, ops, map, "", &(struct fsmap_around){0}, map_ret, err);
+	return complete(vol, ops, map, "", &around, map_ret, err);
+}
+
+int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+		  struct fsmap **map_ret, struct sv_err *err)
+{
+	return fsmap_read_with(vol, ops, type, NULL, map_ret, err);
 }
 
 /* Which reader; NULL and a reason when the volume must be taken whole. */
@@ -404,10 +421,11 @@ int fsmap_read_at(struct blk_dev *vol, const struct fsmap_around *around, struct
 	return complete(vol, ops, map, why, around, map_ret, err);
 }
 
-int fsmap_read(struct blk_dev *vol, struct unlock *unlock, struct fsmap **map_ret,
+int fsmap_read(struct blk_dev *vol, const struct fsmap_how *how, struct fsmap **map_ret,
 	       struct sv_err *err)
 {
-	return fsmap_read_at(vol, &(struct fsmap_around){.unlock = unlock}, map_ret, err);
+	struct fsmap_around around = outermost(how);
+	return fsmap_read_at(vol, &around, map_ret, err);
 }
 
 void fsmap_destroy(struct fsmap *map)

@@ -67,13 +67,25 @@ const char *fsmap_type_name(const char *type);
  * A partition table on such a disk is not the disk's. */
 bool fsmap_type_is_member(const char *type);
 
+/* How a volume is looked at. All zeros: only what is proven counts, what is encrypted stays locked.
+ */
+struct fsmap_how {
+	struct unlock *unlock; /* the keys there are; NULL = none */
+	bool ntfs_union; /* an NTFS that was not shut down cleanly becomes a union, not whole */
+};
+
+/* What reasons say of `ntfs_union`, also where they stand in an image: that it was used, and that
+ * it would have made a difference. */
+#define FSMAP_NTFS_UNITED "as --ntfs-union asks"
+#define FSMAP_NTFS_HINT	  "see --ntfs-union"
+
 /*
  * Probe and map a volume. Never fails for what is on the disk: damage, unknown features and
  * unreadable metadata give FSMAP_WHOLE with the reason. Errors: SV_E_NOMEM only. *map_ret is
- * released with fsmap_destroy(). `vol` is only read. Encrypted volumes are opened with the keys of
- * `unlock` (NULL: they stay locked); what went wrong with that, unlock_result() tells.
+ * released with fsmap_destroy(). `vol` is only read. `how` NULL is all zeros. What went wrong with
+ * the keys, unlock_result() tells.
  */
-int fsmap_read(struct blk_dev *vol, struct unlock *unlock, struct fsmap **map_ret,
+int fsmap_read(struct blk_dev *vol, const struct fsmap_how *how, struct fsmap **map_ret,
 	       struct sv_err *err);
 void fsmap_destroy(struct fsmap *map);
 

@@ -19,6 +19,15 @@ int ntfs_doubt(struct ntfs_vol *v, const char *fmt, ...)
 	return FSMAP_IS_WHOLE;
 }
 
+int ntfs_unclean(struct ntfs_vol *v, const char *why)
+{
+	if (!v->unite)
+		return ntfs_doubt(v, "%s (%s)", why, FSMAP_NTFS_HINT);
+	if (!v->unclean[0])
+		snprintf(v->unclean, sizeof(v->unclean), "%s", why);
+	return 0;
+}
+
 static int load_bitmap(struct ntfs_vol *v)
 {
 	int rc = ntfs_stream_load(v, &v->bitmap, NTFS_REC_BITMAP, NTFS_AT_DATA, "");
@@ -48,7 +57,8 @@ static int mark_free(struct ntfs_vol *v)
 static int examine(struct ntfs_vol *v)
 {
 	int (*const steps[])(struct ntfs_vol *) = {
-		ntfs_volume_check, ntfs_log_check, load_bitmap, ntfs_walk, ntfs_hiberfil_check,
+		ntfs_volume_check, ntfs_log_check,	load_bitmap,
+		ntfs_walk,	   ntfs_hiberfil_check, ntfs_log_unite,
 	};
 	int all = 0;
 	for (size_t i = 0; i < SV_ARRAY(steps); i++) {
@@ -70,6 +80,9 @@ static int decide(struct ntfs_vol *v, int rc)
 	}
 	if (v->doubt[0])
 		return fsmap_whole(v->r, "%s", v->doubt);
+	if (!rc && v->unclean[0])
+		fsmap_union(v->r, "%s; %s, what $Bitmap, $MFT or its log names is read", v->unclean,
+			    FSMAP_NTFS_UNITED);
 	return rc ? rc : mark_free(v);
 }
 
@@ -77,6 +90,7 @@ static int ntfs_read(struct fsmap_reader *r)
 {
 	struct ntfs_vol v = {
 		.r = r,
+		.unite = fsmap_wants_ntfs_union(r),
 		.mft.what = "$MFT",
 		.mft_bitmap.what = "the bitmap of $MFT",
 		.bitmap.what = "$Bitmap",

@@ -83,7 +83,10 @@ struct ntfs_vol {
 	bool mirrored;	   /* record0 came from $MFTMirr, the original is damaged */
 	uint64_t hiberfil; /* record number, 0 while none was met */
 	bool hibernated;
-	char doubt[240]; /* the first doubt, "" while there is none */
+	bool unite;	   /* not shut down cleanly is a reason for a union, not for a doubt */
+	bool log_in_use;   /* its log has not been closed, and will be replayed */
+	char unclean[120]; /* with `unite`: why; "" while it looks clean */
+	char doubt[240];   /* the first doubt, "" while there is none */
 	struct ntfs_stream mft, mft_bitmap, bitmap;
 };
 
@@ -104,6 +107,10 @@ struct ntfs_attr {
 /* Note why the map cannot be believed; the first reason stands. Returns FSMAP_IS_WHOLE. */
 int ntfs_doubt(struct ntfs_vol *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Note that it was not shut down cleanly, for this reason. 0 with v->unite, else that is a doubt.
+ */
+int ntfs_unclean(struct ntfs_vol *v, const char *why);
+
 /* ntfs_boot.c: sizes and places from the boot sector (or its copy) at that byte of the volume. */
 int ntfs_boot_read(struct ntfs_vol *v, uint64_t at);
 
@@ -117,6 +124,8 @@ bool ntfs_record_in_use(const uint8_t *rec);
 bool ntfs_record_is_folder(const uint8_t *rec);
 /* The record this one extends; 0 when it is a base record. */
 uint64_t ntfs_record_base(const uint8_t *rec);
+/* The attribute at `p`, which has `room` bytes: its length; 0 = it ends there, -1 = damaged. */
+int ntfs_attr_parse(const uint8_t *p, uint32_t room, struct ntfs_attr *a);
 /* Walk the attributes: *pos 0 to start. 1 = *a is the next, 0 = no more, -1 = damaged. */
 int ntfs_attr_next(const uint8_t *rec, uint32_t len, uint32_t *pos, struct ntfs_attr *a);
 bool ntfs_name_is(const uint8_t *name, size_t name_len, const char *ascii);
@@ -165,12 +174,17 @@ int ntfs_log_check(struct ntfs_vol *v);
 int ntfs_hiberfil_check(struct ntfs_vol *v);
 
 /*
- * ntfs_walk.c: every cluster of every record must be used in $Bitmap. Goes on after a doubt,
- * looking for hiberfil.sys only.
+ * ntfs_walk.c: every cluster of every record must be used in $Bitmap; in a union it is used
+ * whatever $Bitmap says, and what freed records hold, too. Goes on after a doubt, looking for
+ * hiberfil.sys only.
  */
 int ntfs_walk(struct ntfs_vol *v);
 /* Look whether this name (a $FILE_NAME) of record `owner` is hiberfil.sys. */
 void ntfs_note_name(struct ntfs_vol *v, uint64_t owner, const struct ntfs_attr *a);
+
+/* ntfs_log.c: in a union, what the log may bring back or write to is used. Wants $Bitmap and $MFT.
+ */
+int ntfs_log_unite(struct ntfs_vol *v);
 
 /* ---- ntfs_files.c: who owns lost bytes (owners.h) ---- */
 struct owners;

@@ -104,21 +104,17 @@ static bool take_non_resident(const uint8_t *p, uint32_t len, struct ntfs_attr *
 	return a->end >= a->lowest && a->end <= INT64_MAX;
 }
 
-int ntfs_attr_next(const uint8_t *rec, uint32_t len, uint32_t *pos, struct ntfs_attr *a)
+int ntfs_attr_parse(const uint8_t *p, uint32_t room, struct ntfs_attr *a)
 {
-	uint32_t used = SV_MIN(get_le32(rec + REC_USED), len);
-	if (*pos == 0)
-		*pos = get_le16(rec + REC_ATTRS);
-	if (*pos > used || used - *pos < 4)
+	if (room < 4)
 		return -1;
-	const uint8_t *p = rec + *pos;
 	a->type = get_le32(p);
 	if (a->type == ATTR_END)
 		return 0;
-	if (used - *pos < ATTR_MIN)
+	if (room < ATTR_MIN)
 		return -1;
 	uint32_t size = get_le32(p + ATTR_LEN);
-	if (size < ATTR_MIN || size % 8 || size > used - *pos)
+	if (size < ATTR_MIN || size % 8 || size > room || size > NTFS_RECORD_MAX)
 		return -1;
 	uint32_t name_off = get_le16(p + ATTR_NAME_OFF);
 	a->flags = get_le16(p + ATTR_FLAGS);
@@ -127,9 +123,21 @@ int ntfs_attr_next(const uint8_t *rec, uint32_t len, uint32_t *pos, struct ntfs_
 	a->resident = !p[ATTR_NON_RESIDENT];
 	if (a->name_len && !sv_range_ok(name_off, a->name_len * 2, size))
 		return -1;
-	if (!(a->resident ? take_resident(p, size, a) : take_non_resident(p, size, a)))
+	bool ok = a->resident ? take_resident(p, size, a) : take_non_resident(p, size, a);
+	return ok ? (int)size : -1;
+}
+
+int ntfs_attr_next(const uint8_t *rec, uint32_t len, uint32_t *pos, struct ntfs_attr *a)
+{
+	uint32_t used = SV_MIN(get_le32(rec + REC_USED), len);
+	if (*pos == 0)
+		*pos = get_le16(rec + REC_ATTRS);
+	if (*pos > used)
 		return -1;
-	*pos += size;
+	int size = ntfs_attr_parse(rec + *pos, used - *pos, a);
+	if (size <= 0)
+		return size;
+	*pos += (uint32_t)size;
 	return 1;
 }
 

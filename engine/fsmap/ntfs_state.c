@@ -40,13 +40,14 @@ static int check_volume_info(struct ntfs_vol *v, const struct ntfs_attr *a)
 		return ntfs_doubt(v, "$Volume is damaged");
 	unsigned int major = a->value[VOLUME_MAJOR], minor = a->value[VOLUME_MINOR];
 	unsigned int flags = get_le16(a->value + VOLUME_FLAGS);
+	int rc = 0;
 	if (flags & VOLUME_DIRTY)
-		return ntfs_doubt(v, "it is marked dirty");
+		rc = ntfs_unclean(v, "it is marked dirty");
 	if (flags & VOLUME_IN_CHKDSK)
 		return ntfs_doubt(v, "chkdsk was at work on it");
 	if (!(major == 1 && minor == 2) && !(major == 3 && minor <= 1))
 		return ntfs_doubt(v, "NTFS version %u.%u is not known", major, minor);
-	return 0;
+	return rc;
 }
 
 int ntfs_volume_check(struct ntfs_vol *v)
@@ -125,10 +126,11 @@ static int check_restart(struct ntfs_vol *v, struct ntfs_stream *log, uint8_t *p
 	}
 	bool clean = copy[0].lsn == copy[1].lsn ? copy[0].clean && copy[1].clean
 						: copy[copy[1].lsn > copy[0].lsn].clean;
-	if (!clean)
-		return ntfs_doubt(v, "it was not shut down cleanly: its log holds changes that "
-				     "are not in the map yet");
-	return 0;
+	if (clean)
+		return 0;
+	v->log_in_use = true;
+	return ntfs_unclean(v, "it was not shut down cleanly: its log holds changes that are not "
+			       "in the map yet");
 }
 
 static int check_log_pages(struct ntfs_vol *v, struct ntfs_stream *log, uint8_t *page)

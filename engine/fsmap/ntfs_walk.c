@@ -1,4 +1,4 @@
-/* ntfs_walk.c - every cluster that any MFT record holds must be used in $Bitmap */
+/* ntfs_walk.c - every cluster that any MFT record holds must be used in $Bitmap, or becomes it */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/ntfs.h"
 
@@ -23,6 +23,7 @@ struct walker {
 	struct sv_extents held; /* in clusters */
 	struct ntfs_window in_use;
 	struct ntfs_window bitmap;
+	bool unite; /* what $Bitmap lacks is used, too */
 };
 
 /* The first clear bit of [from, to); `to` when all are set. */
@@ -39,6 +40,32 @@ static size_t find_clear(const uint8_t *bits, size_t from, size_t to)
 	return to;
 }
 
+static size_t find_set(const uint8_t *bits, size_t from, size_t to)
+{
+	while (from < to && !(bits[from / 8] >> (from % 8) & 1))
+		from++;
+	return from;
+}
+
+/* What is clear in [from, to) of the window. */
+static int judge_clear(struct walker *w, size_t from, size_t to)
+{
+	uint32_t cluster = w->v->cluster;
+	uint64_t first = w->bitmap.start * 8;
+	size_t end;
+	int rc = 0;
+	for (; !rc && (from = find_clear(w->bitmap.buf, from, to)) < to; from = end) {
+		if (!w->unite)
+			return ntfs_doubt(
+				w->v, "cluster %" PRIu64 " belongs to a file but is marked free",
+				first + from);
+		end = find_set(w->bitmap.buf, from, to);
+		rc = fsmap_mark_used(w->v->r, (first + from) * cluster,
+				     (uint64_t)(end - from) * cluster);
+	}
+	return rc;
+}
+
 static int compare_range(struct walker *w, uint64_t start, uint64_t len)
 {
 	while (len) {
@@ -47,12 +74,9 @@ static int compare_range(struct walker *w, uint64_t start, uint64_t len)
 			return rc;
 		size_t from = (size_t)(start - w->bitmap.start * 8);
 		size_t to = (size_t)SV_MIN(from + len, (uint64_t)w->bitmap.len * 8);
-		size_t clear = find_clear(w->bitmap.buf, from, to);
-		if (clear < to)
-			return ntfs_doubt(w->v,
-					  "cluster %" PRIu64 " belongs to a file but is "
-					  "marked free",
-					  w->bitmap.start * 8 + clear);
+		rc = judge_clear(w, from, to);
+		if (rc)
+			return rc;
 		start += to - from;
 		len -= to - from;
 	}
@@ -133,6 +157,28 @@ static int walk_attrs(struct walker *w, uint64_t number, const uint8_t *rec)
 	return SV_MIN(rc, 0);
 }
 
+/*
+ * A record that is not in use, and not only in $MFT's bitmap: the deletion may be undone. Its run
+ * lists are read as far as they can be: that they are right nobody promises any more.
+ */
+static int walk_freed(struct walker *w, const uint8_t *rec)
+{
+	struct ntfs_attr a;
+	struct ntfs_run_iter it;
+	struct ntfs_run run;
+	uint32_t pos = 0;
+	int rc = 0;
+	while (!rc && ntfs_attr_next(rec, w->v->record, &pos, &a) == 1) {
+		if (a.resident)
+			continue;
+		ntfs_runs_start(&it, &a);
+		while (!rc && ntfs_runs_next(&it, w->v->clusters, &run) == 1)
+			if (run.lcn != NTFS_HOLE)
+				rc = collect(w, &run);
+	}
+	return SV_MIN(rc, 0);
+}
+
 /* $MFT's own bitmap tells which records count; past its end none does. */
 static int record_counts(struct walker *w, uint64_t number, bool *counts)
 {
@@ -166,7 +212,7 @@ static int walk_record(struct walker *w, uint64_t number, uint8_t *rec)
 		return walk_attrs(w, number, rec);
 	if (number <= LAST_CORE)
 		ntfs_doubt(v, "MFT record %" PRIu64 " is not in use", number);
-	return 0;
+	return w->unite && !v->doubt[0] ? walk_freed(w, rec) : 0;
 }
 
 static int walk_piece(struct walker *w, uint8_t *buf, size_t len, uint64_t off)
@@ -200,6 +246,7 @@ int ntfs_walk(struct ntfs_vol *v)
 		.v = v,
 		.in_use.stream = &v->mft_bitmap,
 		.bitmap.stream = &v->bitmap,
+		.unite = v->unclean[0] != '\0',
 	};
 	uint8_t *buf = malloc(NTFS_PIECE);
 	int rc = buf ? walk_mft(&w, buf) : SV_E_NOMEM;

@@ -33,6 +33,8 @@ extern const struct fsmap_ops fsmap_mdraid_ops;
 /* fsmap_read() without the probe: this reader, under this type name. For tests and fuzzers. */
 int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 		  struct fsmap **map_ret, struct sv_err *err);
+int fsmap_read_with(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+		    const struct fsmap_how *how, struct fsmap **map_ret, struct sv_err *err);
 
 /* Run ops->files() on a volume whose lost bytes cannot be read. 0, also when it is whole: then
  * `reason` says why. SV_E_NOMEM. */
@@ -119,6 +121,9 @@ int fsmap_probe_without(struct fsmap_reader *r, uint64_t off, struct fsmap_probe
 struct unlock *fsmap_unlock(const struct fsmap_reader *r);
 /* The volume in words, for whoever is asked for its passphrase: `title` is its kind. */
 void fsmap_name_volume(const struct fsmap_reader *r, const char *title, char *text, size_t len);
+
+/* `ntfs_union` of how it is read. */
+bool fsmap_wants_ntfs_union(const struct fsmap_reader *r);
 
 /* It is encrypted, and its key would open it. */
 void fsmap_set_locked(struct fsmap_reader *r);

@@ -7,8 +7,8 @@
 
 /* What a volume inside of others gets from them. */
 struct fsmap_around {
-	unsigned int depth;    /* volumes around this one */
-	struct unlock *unlock; /* NULL: what is encrypted stays locked */
+	unsigned int depth; /* volumes around this one */
+	struct fsmap_how how;
 };
 
 struct fsmap_reader {

@@ -101,11 +101,12 @@ static int map_volume(struct planner *p, size_t i, struct sv_err *err)
 	struct blk_dev *window = NULL;
 	/* who is asked for a passphrase should know what for */
 	struct unlock *unlock = raw || !selected(p->params, part->number) ? NULL : p->unlock;
+	struct fsmap_how how = {.unlock = unlock, .ntfs_union = p->params->ntfs_union};
 	if (part->extended)
 		return 0;
 	int rc = blk_window_create(p->dev, part->start, part->size, p->dev->name, &window, err);
 	if (!rc)
-		rc = fsmap_read(window, unlock, &p->maps[i], err);
+		rc = fsmap_read(window, &how, &p->maps[i], err);
 	blk_close(window);
 	if (!rc)
 		rc = unlock_result(unlock, NULL, err);

@@ -21,6 +21,7 @@ static int read_plan(struct rescue_run *run, struct sv_map **map, struct sv_err 
 		.root = run->params->root,
 		.source = run->params->source,
 		.unlock = run->params->unlock,
+		.ntfs_union = run->params->ntfs_union,
 	};
 	struct source seen = run->source;
 	struct sv_err why = {0};

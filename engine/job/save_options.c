@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/job/save.h"
 
+#include "engine/fsmap/fsmap.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -68,6 +70,8 @@ struct begun {
 	struct image_info info;
 	uint64_t volume_size;
 	bool whole, partial; /* --whole, --partitions */
+	bool ntfs_union;     /* it was used */
+	bool ntfs_whole;     /* it would have made a difference */
 };
 
 static bool begun_with(const struct begun *b, int number)
@@ -141,6 +145,16 @@ static int check_unlock(const struct save_run *run, const struct begun *b, struc
 		       run->params.image);
 }
 
+static int check_ntfs(const struct save_run *run, const struct begun *b, struct sv_err *err)
+{
+	if (!run->params.map.ntfs_union || !b->ntfs_whole)
+		return 0;
+	return sv_fail(err, SV_E_REFUSED, 0, run->params.image,
+		       "%s.part was begun without --ntfs-union: continue it without, or start "
+		       "afresh",
+		       run->params.image);
+}
+
 /* What was not given is as it was then. */
 static int take_over(struct save_run *run, const struct begun *b)
 {
@@ -149,6 +163,7 @@ static int take_over(struct save_run *run, const struct begun *b)
 	run->frame_size = b->info.frame_size;
 	run->level = b->info.level;
 	map->whole = b->whole;
+	map->ntfs_union |= b->ntfs_union;
 	if (!map->sector_size)
 		map->sector_size = b->info.sector_size;
 	if (map->n_partitions || !b->partial)
@@ -173,6 +188,8 @@ static int settle_resumed(struct save_run *run, struct sv_err *err)
 	for (size_t i = 0; i < b.info.n_parts; i++) {
 		b.whole |= !strcmp(b.info.parts[i].reason, PLAN_REASON_WHOLE);
 		b.partial |= !strcmp(b.info.parts[i].state, "absent");
+		b.ntfs_union |= strstr(b.info.parts[i].reason, FSMAP_NTFS_UNITED) != NULL;
+		b.ntfs_whole |= strstr(b.info.parts[i].reason, FSMAP_NTFS_HINT) != NULL;
 	}
 	int rc = codec_find(b.info.codec) ? 0 : SV_E_FORMAT;
 	if (rc)
@@ -185,6 +202,8 @@ static int settle_resumed(struct save_run *run, struct sv_err *err)
 		rc = check_volumes(run, &b, err);
 	if (!rc)
 		rc = check_unlock(run, &b, err);
+	if (!rc)
+		rc = check_ntfs(run, &b, err);
 	if (!rc && take_over(run, &b))
 		rc = sv_fail_nomem(err);
 	image_info_clear(&b.info);

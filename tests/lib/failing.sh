@@ -78,12 +78,8 @@ rescue_into() {
 	choose 'Into a file'
 	keys Enter
 	see 'Where should the copy and the map of the rescue go?'
-	choose 'Folder'
-	keys C-u
-	type_text "$WORK/store"
-	choose 'Name'
-	keys C-u
-	type_text "$1"
+	fill_in 'Folder' "$WORK/store"
+	fill_in 'Name' "$1"
 	choose 'Go on'
 	keys Enter
 	see "/store/$1.raw"

@@ -113,6 +113,13 @@ choose() {
 	fail "cannot get to: $1"
 }
 
+# FIELD TEXT: what a field holds is replaced
+fill_in() {
+	choose "$1"
+	keys C-u
+	type_text "$2"
+}
+
 # CODE: the program ends with it
 ended_with() {
 	local i

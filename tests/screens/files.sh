@@ -83,9 +83,7 @@ choose 'Copy what is marked'
 keys Enter
 see 'Where should the files go?'
 see 'lies on the disk that is read'
-choose 'Folder'
-keys C-u
-type_text "$WORK/store"
+fill_in 'Folder' "$WORK/store"
 choose 'New folder'
 see 'files_Hitachi-Dead_DEAD0001'
 keys C-u

@@ -84,9 +84,7 @@ see 'Which disk do you want to SAVE?'
 choose 'WCC6Y5U91K7P'
 keys Enter
 see 'Where should the image of disk'
-choose 'Folder'
-keys C-u
-type_text "$WORK/store"
+fill_in 'Folder' "$WORK/store"
 choose 'Go on'
 keys Enter
 see 'START the backup'
@@ -149,9 +147,7 @@ resize_screen 80 24
 note 'as a target, too'
 keys 2
 see 'Where are the images?'
-choose 'Folder'
-keys C-u
-type_text "$WORK/store"
+fill_in 'Folder' "$WORK/store"
 choose 'Go on'
 keys Enter
 see 'Which image in'

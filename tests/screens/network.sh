@@ -78,9 +78,7 @@ keys Enter
 called 'set net 10.0.0.5/24,10.0.0.1,9.9.9.9'
 
 note 'one that the system does not take is said'
-choose 'Gateway'
-keys C-u
-type_text '10.0.0.999'
+fill_in 'Gateway' '10.0.0.999'
 choose 'Use this fixed address'
 keys Enter
 see 'This is not possible'

@@ -44,12 +44,8 @@ to_last_page() {
 	choose 'Into an image'
 	keys Enter
 	see 'Where should the image go?'
-	choose 'Folder'
-	keys C-u
-	type_text "$1"
-	choose 'Image '
-	keys C-u
-	type_text "$2"
+	fill_in 'Folder' "$1"
+	fill_in 'Image ' "$2"
 	choose 'Go on'
 	keys Enter
 }

@@ -84,9 +84,7 @@ choose 'Into a file'
 keys Enter
 choose 'Folder'
 type_text "$WORK/store"
-choose 'Name'
-keys C-u
-type_text hot
+fill_in 'Name' hot
 choose 'Go on'
 keys Enter
 choose 'START the rescue'
@@ -116,9 +114,7 @@ choose 'In eine Datei'
 keys Enter
 choose 'Ordner   '
 type_text "$WORK/store"
-choose 'Name'
-keys C-u
-type_text deutsch
+fill_in 'Name' deutsch
 choose 'Weiter'
 keys Enter
 choose 'Rettung BEGINNEN'

@@ -125,9 +125,7 @@ see 'OVERWRITTEN'
 choose 'ZA1QFFFF'
 keys Enter
 see 'Where should the map'
-choose 'Folder'
-keys C-u
-type_text "$WORK/store"
+fill_in 'Folder' "$WORK/store"
 choose 'Go on'
 keys Enter
 see 'belongs to another copy'
@@ -256,18 +254,14 @@ choose 'WCC6Y5U91K7P'
 keys Enter
 choose 'Into a file'
 keys Enter
-choose 'Name'
-keys C-u
-type_text four
+fill_in 'Name' four
 choose 'Go on'
 keys Enter
 see 'belongs to another disk'
 keys Escape
 note 'a file that is nobody'"'"'s is never written over'
 : >"$WORK/store/five.raw"
-choose 'Name'
-keys C-u
-type_text five
+fill_in 'Name' five
 choose 'Go on'
 keys Enter
 see 'a file of this name is already there'
@@ -276,9 +270,7 @@ note 'a map in memory: a warning'
 mkdir -p "$WORK/memory"
 mount -t tmpfs none "$WORK/memory"
 cleanup_fn umount "$WORK/memory"
-choose 'Folder'
-keys C-u
-type_text "$WORK/memory"
+fill_in 'Folder' "$WORK/memory"
 choose 'Go on'
 keys Enter
 see 'This folder is in memory'

@@ -40,9 +40,7 @@ keys Enter
 see '[FAILED]  name'
 
 note 'an unknown key is shown and asked about, never taken silently'
-choose 'Address'
-keys C-u
-type_text "sftp://salvortest@localhost:$SSH_PORT$WORK/store"
+fill_in 'Address' "sftp://salvortest@localhost:$SSH_PORT$WORK/store"
 choose 'Connect'
 keys Enter
 see 'is not known'
@@ -57,15 +55,11 @@ see 'wrong password, or none of the keys'
 see_not 'is not known'
 
 note 'with the right one it becomes the place'
-choose 'Password'
-keys C-u
-type_text "$SSH_PASSWORD"
+fill_in 'Password' "$SSH_PASSWORD"
 choose 'Connect'
 keys Enter
 see 'Where should the image of disk'
-choose 'Image'
-keys C-u
-type_text desk
+fill_in 'Image' desk
 choose 'Go on'
 keys Enter
 see 'START the backup'

@@ -43,12 +43,8 @@ see 'Which disk do you want to SAVE?'
 choose 'S5Y2NJ0R204821F'
 keys Enter
 see 'Where should the image of disk'
-choose 'Folder'
-keys C-u
-type_text "$folder"
-choose 'Image'
-keys C-u
-type_text desk
+fill_in 'Folder' "$folder"
+fill_in 'Image' desk
 choose 'Go on'
 keys Enter
 see 'START the backup'
@@ -103,9 +99,7 @@ start_screen 80 24 NO_COLOR=1 ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_o
 see 'What do you want to do?'
 keys 2
 see 'Where are the images?'
-choose 'Folder'
-keys C-u
-type_text "$folder"
+fill_in 'Folder' "$folder"
 choose 'Go on'
 keys Enter
 see 'Which image in'

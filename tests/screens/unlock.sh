@@ -69,6 +69,17 @@ to_sources() {
 	see 'Partition 2: encrypted and locked'
 }
 
+# NAME: from the list of disks to the last page, for an image of that name
+to_review() {
+	choose 'S5Y2NJ0R204821F'
+	keys Enter
+	see 'Where should the image of disk'
+	fill_in 'Folder' "$WORK/store"
+	fill_in 'Image' "$1"
+	choose 'Go on'
+	keys Enter
+}
+
 # TEXT: the passphrase, typed and tried
 try_phrase() {
 	see 'Unlock what is encrypted'
@@ -120,17 +131,7 @@ see 'Partition 2: encrypted and locked'
 in_memory "$phrase" 0
 
 note 'from the last page, too; saved, and the command says how'
-choose 'S5Y2NJ0R204821F'
-keys Enter
-see 'Where should the image of disk'
-choose 'Folder'
-keys C-u
-type_text "$WORK/store"
-choose 'Image'
-keys C-u
-type_text one
-choose 'Go on'
-keys Enter
+to_review one
 see 'START the backup'
 see_not '--unlock'
 keys u
@@ -163,17 +164,7 @@ to_sources 1
 keys u
 try_phrase "$phrase"
 see 'Which disk do you want to SAVE?'
-choose 'S5Y2NJ0R204821F'
-keys Enter
-see 'Where should the image of disk'
-choose 'Folder'
-keys C-u
-type_text "$WORK/store"
-choose 'Image'
-keys C-u
-type_text two
-choose 'Go on'
-keys Enter
+to_review two
 see 'START the backup'
 keys Enter
 see 'copying'
@@ -184,17 +175,7 @@ end_screen
 mkdir -p "$ROOT$WORK"
 start_screen 80 24 NO_COLOR=1
 to_sources 1
-choose 'S5Y2NJ0R204821F'
-keys Enter
-see 'Where should the image of disk'
-choose 'Folder'
-keys C-u
-type_text "$WORK/store"
-choose 'Image'
-keys C-u
-type_text two
-choose 'Go on'
-keys Enter
+to_review two
 see 'it was begun with an encrypted volume unlocked: unlock it first'
 keys u
 try_phrase "$phrase"
@@ -239,9 +220,7 @@ see 'OVERWRITTEN'
 choose 'Into a file'
 keys Enter
 see 'Where should the copy'
-choose 'Name'
-keys C-u
-type_text three
+fill_in 'Name' three
 choose 'Go on'
 keys Enter
 see 'is unlocked; lock it again'

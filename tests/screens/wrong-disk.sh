@@ -48,9 +48,7 @@ to_targets() {
 	see 'What do you want to do?'
 	keys 2
 	see 'Where are the images?'
-	choose 'Folder'
-	keys C-u
-	type_text "$WORK/mnt"
+	fill_in 'Folder' "$WORK/mnt"
 	choose 'Go on'
 	keys Enter
 	see 'Which image in'
@@ -95,9 +93,7 @@ see 'THIS ERASES A DISK'
 untouched 'the twin'
 
 note 'unplugged and plugged in again in between: the number of the appearance is another'
-choose 'Serial ends'
-keys C-u
-type_text aaaa
+fill_in 'Serial ends' aaaa
 printf '%s\n' 999999 >"$ROOT/sys/block/${twin1##*/}/diskseq"
 choose 'ERASE'
 keys Enter

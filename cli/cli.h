@@ -165,6 +165,8 @@ int cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli_arg
 	      struct sv_err *err);
 void cli_args_clear(struct cli_args *args);
 enum sv_on_error cli_on_error(const struct cli_args *args);
+/* What is read of the first word. Points into args. */
+struct sv_map_params cli_map_params(const struct cli_args *args, const struct sv_unlock *unlock);
 
 /* ---- help: docs/man, made into strings by build-scripts/mk-man.sh ---- */
 
@@ -235,6 +237,15 @@ void cli_print_disk(FILE *out, const struct disk *disk);
 /* Which files were hit: the document of salvor report, and a line of a rescue. */
 json_t *cli_json_report(const struct sv_report *report);
 
+/* The table of partitions of a disk or an image: head, then each of them in two steps. `used`: what
+ * the column of used bytes is called. */
+struct cli_table *cli_parts_table(const char *used);
+/* number 0: a volume without a table around it. */
+void cli_parts_place(struct cli_table *table, int number, uint64_t start, uint64_t size,
+		     uint64_t used);
+void cli_parts_content(struct cli_table *table, const char *fs, const char *label,
+		       const char *state);
+
 /* The partitions an image holds. */
 json_t *cli_json_image_parts(const struct image_info *info);
 int cli_print_image_parts(FILE *out, const struct image_info *info, struct sv_err *err);
@@ -273,6 +284,10 @@ struct cli_job_ops {
 	void (*summary)(const struct cli_args *args, const struct cli_job_result *result);
 	bool sums_up_unreadable;
 };
+
+/* The summary of what wrote to the second word: "DONE SOURCE to TARGET: ...". */
+void cli_print_written(const char *done, const struct cli_args *args,
+		       const struct cli_job_result *result);
 
 /*
  * Create and start the job, tell events, progress and the end, obey signals. Returns the job's

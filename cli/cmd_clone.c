@@ -6,14 +6,7 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 		  struct sv_err *err)
 {
 	struct sv_clone_params params = {
-		.map = {.root = args->root,
-			.source = args->words[0],
-			.sector_size = args->sector_size,
-			.partitions = args->partitions,
-			.n_partitions = args->n_partitions,
-			.whole = args->whole,
-			.ntfs_union = args->ntfs_union,
-			.unlock = cli_job_unlock(args, arg)},
+		.map = cli_map_params(args, cli_job_unlock(args, arg)),
 		.target = args->words[1],
 		.free_mode = cli_free_mode(args),
 		.confirm_erase = args->confirm_erase,
@@ -49,14 +42,8 @@ static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
 
 static void summary(const struct cli_args *args, const struct cli_job_result *result)
 {
-	char time[SV_SIZE_TEXT];
 	struct disk disk;
-	fputs("Cloned ", stdout);
-	cli_put(stdout, args->words[0]);
-	fputs(" to ", stdout);
-	cli_put(stdout, args->words[1]);
-	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
-	       sv_text_duration(time, result->seconds));
+	cli_print_written("Cloned", args, result);
 	if (!cli_target_disk(args, &disk))
 		return;
 	puts(disk.partition ? "Both partitions now have the same IDs: a system that sees both may "

@@ -34,16 +34,7 @@ int cmd_map(const struct cli_args *args, struct sv_err *err)
 {
 	struct sv_unlock unlock;
 	cli_unlock_init(args, &unlock);
-	struct sv_map_params params = {
-		.root = args->root,
-		.source = args->words[0],
-		.sector_size = args->sector_size,
-		.partitions = args->partitions,
-		.n_partitions = args->n_partitions,
-		.whole = args->whole,
-		.ntfs_union = args->ntfs_union,
-		.unlock = &unlock,
-	};
+	struct sv_map_params params = cli_map_params(args, &unlock);
 	struct sv_map *map = NULL;
 	if (args->extents && args->json)
 		return sv_fail(err, SV_E_USAGE, 0, "map",

@@ -79,13 +79,7 @@ static json_t *plan_json(const struct cli_args *args, const struct sv_map *map)
 
 static void summary(const struct cli_args *args, const struct cli_job_result *result)
 {
-	char time[SV_SIZE_TEXT];
-	fputs("Restored ", stdout);
-	cli_put(stdout, args->words[0]);
-	fputs(" to ", stdout);
-	cli_put(stdout, args->words[1]);
-	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
-	       sv_text_duration(time, result->seconds));
+	cli_print_written("Restored", args, result);
 }
 
 int cmd_restore(const struct cli_args *args, struct sv_err *err)

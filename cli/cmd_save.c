@@ -6,14 +6,7 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 		  struct sv_err *err)
 {
 	struct sv_save_params params = {
-		.map = {.root = args->root,
-			.source = args->words[0],
-			.sector_size = args->sector_size,
-			.partitions = args->partitions,
-			.n_partitions = args->n_partitions,
-			.whole = args->whole,
-			.ntfs_union = args->ntfs_union,
-			.unlock = cli_job_unlock(args, arg)},
+		.map = cli_map_params(args, cli_job_unlock(args, arg)),
 		.image = args->words[1],
 		.preset = args->preset,
 		.codec = args->codec,

@@ -85,29 +85,16 @@ static int print_json(const char *path, const struct image_reader *reader, struc
 	return cli_json_line(o, err);
 }
 
-static void add_row(struct cli_table *table, const struct image_part *part)
-{
-	char text[SV_SIZE_TEXT];
-	snprintf(text, sizeof(text), "%d", part->number);
-	cli_table_cell(table, true, part->number ? text : "-");
-	cli_table_cell(table, true, sv_text_size(text, part->start));
-	cli_table_cell(table, true, sv_text_size(text, part->size));
-	cli_table_cell(table, true, sv_text_size(text, part->used));
-	cli_table_cell(table, false, *part->fs ? part->fs : "-");
-	cli_table_cell(table, false, *part->label ? part->label : "-");
-	cli_table_cell(table, false, part->state);
-}
-
 int cli_print_image_parts(FILE *out, const struct image_info *info, struct sv_err *err)
 {
-	static const char *const heads[] = {"No", "Start", "Size", "Saved", "Type", "Label", "Map"};
 	if (!info->n_parts)
 		return 0;
-	struct cli_table *table = cli_table_create(SV_ARRAY(heads));
-	for (size_t i = 0; i < SV_ARRAY(heads); i++)
-		cli_table_cell(table, i < 4, heads[i]);
-	for (size_t i = 0; i < info->n_parts; i++)
-		add_row(table, &info->parts[i]);
+	struct cli_table *table = cli_parts_table("Saved");
+	for (size_t i = 0; i < info->n_parts; i++) {
+		const struct image_part *part = &info->parts[i];
+		cli_parts_place(table, part->number, part->start, part->size, part->used);
+		cli_parts_content(table, part->fs, part->label, part->state);
+	}
 	return cli_table_print(table, out, 2, err);
 }
 

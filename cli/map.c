@@ -53,17 +53,32 @@ static const char *state_words(const struct sv_map_part *part)
 	return part->state;
 }
 
-static void add_row(struct cli_table *table, const struct sv_map_part *part)
+struct cli_table *cli_parts_table(const char *used)
+{
+	const char *const heads[] = {"No", "Start", "Size", used, "Type", "Label", "Map"};
+	struct cli_table *table = cli_table_create(SV_ARRAY(heads));
+	for (size_t i = 0; i < SV_ARRAY(heads); i++)
+		cli_table_cell(table, i < 4, heads[i]);
+	return table;
+}
+
+void cli_parts_place(struct cli_table *table, int number, uint64_t start, uint64_t size,
+		     uint64_t used)
 {
 	char text[SV_SIZE_TEXT];
-	snprintf(text, sizeof(text), "%d", part->number);
-	cli_table_cell(table, true, part->number ? text : "-");
-	cli_table_cell(table, true, sv_text_size(text, part->start));
-	cli_table_cell(table, true, sv_text_size(text, part->size));
-	cli_table_cell(table, true, sv_text_size(text, part->used));
-	cli_table_cell(table, false, *part->fs ? part->fs : "-");
-	cli_table_cell(table, false, *part->label ? part->label : "-");
-	cli_table_cell(table, false, state_words(part));
+	snprintf(text, sizeof(text), "%d", number);
+	cli_table_cell(table, true, number ? text : "-");
+	cli_table_cell(table, true, sv_text_size(text, start));
+	cli_table_cell(table, true, sv_text_size(text, size));
+	cli_table_cell(table, true, sv_text_size(text, used));
+}
+
+void cli_parts_content(struct cli_table *table, const char *fs, const char *label,
+		       const char *state)
+{
+	cli_table_cell(table, false, *fs ? fs : "-");
+	cli_table_cell(table, false, *label ? label : "-");
+	cli_table_cell(table, false, state);
 }
 
 static void print_about(FILE *out, int number, const char *text)
@@ -108,7 +123,6 @@ const char *cli_map_warning(const struct sv_map *map, size_t i, char text[CLI_WA
 
 void cli_print_disk_content(FILE *out, const struct sv_map *map, struct sv_err *err)
 {
-	static const char *const heads[] = {"No", "Start", "Size", "Used", "Type", "Label", "Map"};
 	char size[2 * SV_SIZE_TEXT];
 	cli_put(out, map->source);
 	fprintf(out, ": %s, sectors of %u bytes, table: ", sv_text_size_both(size, map->size),
@@ -116,11 +130,12 @@ void cli_print_disk_content(FILE *out, const struct sv_map *map, struct sv_err *
 	cli_put(out, map->table);
 	fputs("\n", out);
 	if (map->n_parts) {
-		struct cli_table *table = cli_table_create(SV_ARRAY(heads));
-		for (size_t i = 0; i < SV_ARRAY(heads); i++)
-			cli_table_cell(table, i < 4, heads[i]);
-		for (size_t i = 0; i < map->n_parts; i++)
-			add_row(table, &map->parts[i]);
+		struct cli_table *table = cli_parts_table("Used");
+		for (size_t i = 0; i < map->n_parts; i++) {
+			const struct sv_map_part *part = &map->parts[i];
+			cli_parts_place(table, part->number, part->start, part->size, part->used);
+			cli_parts_content(table, part->fs, part->label, state_words(part));
+		}
 		cli_table_print(table, out, 2, err);
 	}
 }

@@ -397,3 +397,17 @@ enum sv_on_error cli_on_error(const struct cli_args *args)
 	bool skip = args->on_error && !strcmp(args->on_error, "skip");
 	return skip ? SV_ON_ERROR_SKIP : SV_ON_ERROR_STOP;
 }
+
+struct sv_map_params cli_map_params(const struct cli_args *args, const struct sv_unlock *unlock)
+{
+	return (struct sv_map_params){
+		.root = args->root,
+		.source = args->words[0],
+		.sector_size = args->sector_size,
+		.partitions = args->partitions,
+		.n_partitions = args->n_partitions,
+		.whole = args->whole,
+		.ntfs_union = args->ntfs_union,
+		.unlock = unlock,
+	};
+}

@@ -57,3 +57,15 @@ void cli_json_target(const struct cli_args *args, json_t *line)
 	cli_json_add(line, "target_disk",
 		     cli_target_disk(args, &disk) ? cli_json_disk(&disk) : json_null());
 }
+
+void cli_print_written(const char *done, const struct cli_args *args,
+		       const struct cli_job_result *result)
+{
+	char time[SV_SIZE_TEXT];
+	printf("%s ", done);
+	cli_put(stdout, args->words[0]);
+	fputs(" to ", stdout);
+	cli_put(stdout, args->words[1]);
+	printf(": written and %s, %s.\n", args->no_verify ? "not read back" : "read back",
+	       sv_text_duration(time, result->seconds));
+}

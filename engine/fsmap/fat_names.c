@@ -22,8 +22,8 @@ enum {
 	NAME_LEN = 11,
 	NAME_END = 0x00,
 	NAME_DELETED = 0xe5,
-	NAME_KANJI = 0x05,
-	ATTR_LABEL = 0x08,
+	NAME_KANJI = 0x05, /* stands for a first byte of 0xe5 */
+	ATTR_LABEL = 0x08, /* also in every piece of a long name */
 	ATTR_LONG = 0x0f,
 	ATTR_DIRECTORY = 0x10,
 	ATTR_LONG_MASK = 0x3f,
@@ -37,10 +37,39 @@ bool fat_entry_is_folder(const uint8_t *entry)
 	return entry[ENTRY_ATTR] & ATTR_DIRECTORY;
 }
 
+bool fat_entry_is_self(const uint8_t *entry)
+{
+	return memcmp(entry, ".          ", NAME_LEN) == 0;
+}
+
 bool fat_entry_is_dots(const uint8_t *entry)
 {
-	return memcmp(entry, ".          ", NAME_LEN) == 0 ||
-	       memcmp(entry, "..         ", NAME_LEN) == 0;
+	return fat_entry_is_self(entry) || memcmp(entry, "..         ", NAME_LEN) == 0;
+}
+
+bool fat_entry_is_end(const uint8_t *entry)
+{
+	return entry[0] == NAME_END;
+}
+
+bool fat_entry_is_deleted(const uint8_t *entry)
+{
+	return entry[0] == NAME_DELETED;
+}
+
+bool fat_entry_is_label(const uint8_t *entry)
+{
+	return entry[ENTRY_ATTR] & ATTR_LABEL;
+}
+
+bool fat_entry_is_rubbish(const uint8_t *entry)
+{
+	if (entry[ENTRY_ATTR] & ATTR_UNDEFINED)
+		return true;
+	for (size_t i = 0; i < NAME_LEN; i++)
+		if (entry[i] < 0x20 && !(i == 0 && entry[i] == NAME_KANJI))
+			return true;
+	return false;
 }
 
 uint32_t fat_entry_cluster(unsigned int bits, const uint8_t *entry)
@@ -57,16 +86,6 @@ uint32_t fat_entry_size(const uint8_t *entry)
 void fat_name_reset(struct fat_name *name)
 {
 	name->pieces = name->next = 0;
-}
-
-static bool is_rubbish(const uint8_t *entry)
-{
-	if (entry[ENTRY_ATTR] & ATTR_UNDEFINED)
-		return true;
-	for (size_t i = 0; i < NAME_LEN; i++)
-		if (entry[i] < 0x20 && !(i == 0 && entry[i] == NAME_KANJI))
-			return true;
-	return false;
 }
 
 static void take_piece(struct fat_name *name, const uint8_t *entry)
@@ -90,22 +109,21 @@ static void take_piece(struct fat_name *name, const uint8_t *entry)
 
 enum fat_feed fat_name_feed(struct fat_name *name, const uint8_t *entry)
 {
-	uint8_t attr = entry[ENTRY_ATTR];
-	if (entry[0] == NAME_END)
+	if (fat_entry_is_end(entry))
 		return FAT_FEED_END;
-	if (entry[0] == NAME_DELETED) {
+	if (fat_entry_is_deleted(entry)) {
 		fat_name_reset(name);
 		return FAT_FEED_MORE;
 	}
-	if ((attr & ATTR_LONG_MASK) == ATTR_LONG) {
+	if ((entry[ENTRY_ATTR] & ATTR_LONG_MASK) == ATTR_LONG) {
 		take_piece(name, entry);
 		return FAT_FEED_MORE;
 	}
-	if (attr & ATTR_LABEL) {
+	if (fat_entry_is_label(entry)) {
 		fat_name_reset(name);
 		return FAT_FEED_MORE;
 	}
-	return is_rubbish(entry) ? FAT_FEED_RUBBISH : FAT_FEED_FILE;
+	return fat_entry_is_rubbish(entry) ? FAT_FEED_RUBBISH : FAT_FEED_FILE;
 }
 
 static uint8_t checksum(const uint8_t *entry)

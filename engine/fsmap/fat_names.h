@@ -36,7 +36,16 @@ enum fat_feed fat_name_feed(struct fat_name *name, const uint8_t *entry);
 void fat_name_get(const struct fat_name *name, const uint8_t *entry, char out[FAT_NAME_MAX]);
 
 bool fat_entry_is_folder(const uint8_t *entry);
+/* "." or "..", of which only the first is `self`. */
+bool fat_entry_is_self(const uint8_t *entry);
 bool fat_entry_is_dots(const uint8_t *entry);
+/* Nothing follows in this folder. */
+bool fat_entry_is_end(const uint8_t *entry);
+bool fat_entry_is_deleted(const uint8_t *entry);
+/* The label of the volume, or a piece of a long name. */
+bool fat_entry_is_label(const uint8_t *entry);
+/* Not the shape of an entry: this is no folder, or one full of rubbish. */
+bool fat_entry_is_rubbish(const uint8_t *entry);
 uint32_t fat_entry_cluster(unsigned int bits, const uint8_t *entry);
 uint32_t fat_entry_size(const uint8_t *entry);
 

@@ -2,25 +2,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/fat.h"
 
+#include "engine/fsmap/fat_names.h"
 #include "engine/util/bytes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* A folder entry: Microsoft FAT specification (August 2005) section 6. */
-#define ENTRY_SIZE	 32
-#define ENTRY_ATTR	 11
-#define ENTRY_CLUSTER_HI 20
-#define ENTRY_CLUSTER_LO 26
-#define ENTRY_FILE_SIZE	 28
-#define NAME_LEN	 11
-#define NAME_END	 0x00
-#define NAME_DELETED	 0xe5
-#define NAME_KANJI	 0x05 /* stands for a first byte of 0xe5 */
-#define ATTR_LABEL	 0x08 /* also in every piece of a long name */
-#define ATTR_DIRECTORY	 0x10
-#define ATTR_UNDEFINED	 0xc0
 
 #define READ_UNIT ((size_t)4096)
 /* Bounds for hostile volumes, far above what a FAT of the largest size holds in practice. */
@@ -80,44 +66,19 @@ static void take_file(struct fat *fat, uint32_t cluster, uint32_t size)
 		fat_set_used(fat, cluster + i);
 }
 
-static bool is_dots(const uint8_t *entry)
-{
-	return memcmp(entry, ".          ", NAME_LEN) == 0 ||
-	       memcmp(entry, "..         ", NAME_LEN) == 0;
-}
-
-static uint32_t start_cluster(const struct fat *fat, const uint8_t *entry)
-{
-	uint32_t cluster = get_le16(entry + ENTRY_CLUSTER_LO);
-	if (fat->bits == 32)
-		cluster |= (uint32_t)get_le16(entry + ENTRY_CLUSTER_HI) << 16;
-	return cluster;
-}
-
 /* Every folder but the root begins with itself. */
 static int check_first(struct walk *w, const uint8_t *entry, uint32_t cluster)
 {
-	if (memcmp(entry, ".          ", NAME_LEN) == 0 && (entry[ENTRY_ATTR] & ATTR_DIRECTORY) &&
-	    start_cluster(w->fat, entry) == cluster)
+	if (fat_entry_is_self(entry) && fat_entry_is_folder(entry) &&
+	    fat_entry_cluster(w->fat->bits, entry) == cluster)
 		return 0;
 	return fsmap_whole(w->fat->r, "a folder at %" PRIu64 " is damaged",
 			   fat_cluster_offset(w->fat, cluster));
 }
 
-/* Not the shape of an entry: this is no folder, or one full of rubbish. */
-static bool is_rubbish(const uint8_t *entry)
-{
-	if (entry[ENTRY_ATTR] & ATTR_UNDEFINED)
-		return true;
-	for (size_t i = 0; i < NAME_LEN; i++)
-		if (entry[i] < 0x20 && !(i == 0 && entry[i] == NAME_KANJI))
-			return true;
-	return false;
-}
-
 static int look_at_folder(struct walk *w, uint32_t cluster)
 {
-	uint8_t entry[ENTRY_SIZE];
+	uint8_t entry[FAT_ENTRY_SIZE];
 	fat_set_used(w->fat, cluster);
 	if (w->looked++ >= LOOKS_MAX)
 		return 0;
@@ -128,19 +89,18 @@ static int look_at_folder(struct walk *w, uint32_t cluster)
 
 static int take_entry(struct walk *w, const uint8_t *entry)
 {
-	uint8_t attr = entry[ENTRY_ATTR];
-	uint32_t cluster = start_cluster(w->fat, entry);
-	if (entry[0] == NAME_DELETED || (attr & ATTR_LABEL))
+	uint32_t cluster = fat_entry_cluster(w->fat->bits, entry);
+	if (fat_entry_is_deleted(entry) || fat_entry_is_label(entry))
 		return 0;
-	if (is_rubbish(entry))
+	if (fat_entry_is_rubbish(entry))
 		return fsmap_whole(w->fat->r, "a folder holds rubbish");
-	if (cluster == 0 || is_dots(entry))
+	if (cluster == 0 || fat_entry_is_dots(entry))
 		return 0;
 	if (!fat_in_range(w->fat, cluster))
 		return fsmap_whole(w->fat->r, "a folder entry points outside of the volume");
 	if (!fat_is_used(w->fat, cluster))
-		take_file(w->fat, cluster, get_le32(entry + ENTRY_FILE_SIZE));
-	if (!(attr & ATTR_DIRECTORY))
+		take_file(w->fat, cluster, fat_entry_size(entry));
+	if (!fat_entry_is_folder(entry))
 		return 0;
 	return w->deep ? push(w, cluster, FIRST_OF_FOLDER) : look_at_folder(w, cluster);
 }
@@ -158,8 +118,8 @@ static int read_stretch(struct walk *w, uint64_t off, uint64_t len, uint32_t fir
 		int rc = fsmap_read_meta(w->fat->r, buf, n, off + pos, "a folder");
 		if (!rc && first && pos == 0)
 			rc = check_first(w, buf, first);
-		for (size_t i = 0; !rc && i + ENTRY_SIZE <= n; i += ENTRY_SIZE) {
-			if (buf[i] == NAME_END) {
+		for (size_t i = 0; !rc && i + FAT_ENTRY_SIZE <= n; i += FAT_ENTRY_SIZE) {
+			if (fat_entry_is_end(buf + i)) {
 				*ended = true;
 				break;
 			}

@@ -42,6 +42,21 @@ static int spy_pread(struct blk_dev *dev, void *buf, size_t len, uint64_t off, s
 
 static const struct blk_ops spy_ops = {.name = "spy", .pread = spy_pread};
 
+struct fsmap *noise_watch(struct blk_dev *mem, const struct fsmap_ops *ops, const char *type,
+			  struct sv_extents *touched)
+{
+	struct spy spy = {
+		.dev = {.ops = &spy_ops, .name = "spy", .size = mem->size, .sector_size = 512},
+		.below = mem,
+		.touched = touched,
+	};
+	struct fsmap *map = NULL;
+	struct sv_err err = {0};
+	assert_int_equal(fsmap_read_as(&spy.dev, ops, type, &map, &err), 0);
+	sv_extents_normalise(touched);
+	return map;
+}
+
 static struct fsmap *map_of(const struct noise *n, struct blk_dev *dev)
 {
 	struct fsmap *map = NULL;
@@ -61,16 +76,11 @@ void noise_load(struct noise *n, const char *dir, const char *name, const struct
 {
 	*n = (struct noise){.ops = ops, .type = type, .mem = fixture_load(dir, name, 512)};
 	n->data = blk_mem_data(n->mem);
-	struct spy spy = {
-		.dev = {.ops = &spy_ops, .name = "spy", .size = n->mem->size, .sector_size = 512},
-		.below = n->mem,
-		.touched = &n->touched,
-	};
-	struct fsmap *map = map_of(n, &spy.dev);
+	struct fsmap *map = noise_watch(n->mem, ops, type, &n->touched);
+	fixture_check_map(map);
 	if (map->state == FSMAP_WHOLE)
 		fail_msg("%s is whole: %s", name, map->reason);
 	assert_int_equal(sv_extents_copy(&n->used, &map->used), 0);
-	sv_extents_normalise(&n->touched);
 	fsmap_destroy(map);
 }
 

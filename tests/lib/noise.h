@@ -14,6 +14,10 @@ struct noise {
 	struct sv_extents used, touched;
 };
 
+/* The map of a device in memory, and added to `touched` what the reader reads for it. Asserts. */
+struct fsmap *noise_watch(struct blk_dev *mem, const struct fsmap_ops *ops, const char *type,
+			  struct sv_extents *touched);
+
 /* Load dir/name and read its map, which must not be whole. All functions end the running test when
  * something does not work. */
 void noise_load(struct noise *n, const char *dir, const char *name, const struct fsmap_ops *ops,

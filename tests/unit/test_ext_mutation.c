@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/ext_image.h"
+#include "tests/lib/noise.h"
 
 #include "engine/fsmap/reader.h"
 #include "engine/util/bytes.h"
@@ -46,23 +47,6 @@ static struct image {
 	struct sv_extents used, touched;
 } images[IMAGES];
 
-/* ---- a device that notes what is read ---- */
-
-struct spy {
-	struct blk_dev dev;
-	struct blk_dev *below;
-	struct sv_extents *touched;
-};
-
-static int spy_pread(struct blk_dev *dev, void *buf, size_t len, uint64_t off, struct sv_err *err)
-{
-	struct spy *spy = (struct spy *)dev;
-	assert_int_equal(sv_extents_add(spy->touched, off, len), 0);
-	return blk_pread(spy->below, buf, len, off, err);
-}
-
-static const struct blk_ops spy_ops = {.name = "spy", .pread = spy_pread};
-
 static struct fsmap *map_of(struct blk_dev *dev)
 {
 	struct fsmap *map = NULL;
@@ -81,16 +65,10 @@ static void load(struct image *im, const char *path)
 	im->data = blk_mem_data(im->mem);
 	assert_int_equal(blk_pread(file, im->data, im->size, 0, &err), 0);
 	blk_close(file);
-	struct spy spy = {
-		.dev = {.ops = &spy_ops, .name = "spy", .size = im->size, .sector_size = 512},
-		.below = im->mem,
-		.touched = &im->touched,
-	};
-	struct fsmap *map = map_of(&spy.dev);
+	struct fsmap *map = noise_watch(im->mem, &fsmap_ext_ops, "ext4", &im->touched);
 	assert_int_equal(map->state, FSMAP_EXACT);
 	assert_int_equal(sv_extents_copy(&im->used, &map->used), 0);
 	fsmap_destroy(map);
-	sv_extents_normalise(&im->touched);
 }
 
 static int setup(void **state)

@@ -56,6 +56,13 @@ bool flow_takes_part(const struct plan *plan, int number);
 bool flow_erases_disk(const struct plan *plan);
 /* The disks may have changed since they were chosen: then a page says so. */
 bool flow_disks_still_there(struct app *app);
+/* The page of the running or last job. */
+const struct screen_ops *flow_progress(const struct app *app);
+/* Create and start the job of the plan, and show its progress. */
+void flow_start(struct app *app);
+
+/* ---- commands (flow_command.c) ---- */
+
 /* The equal command, for the Review page and the log. */
 void flow_command(const struct app *app, char *out, size_t cap);
 /* A word of a command, quoted where a shell wants it; a disk as a command names it. */
@@ -85,10 +92,5 @@ void flow_plan_rescue_on(struct app *app, const struct unfinished_rescue *rescue
 void flow_watch_heat(struct app *app);
 /* Leave what was planned with this source, and go on to where a rescue of it goes. */
 void flow_rescue_instead(struct app *app);
-
-/* The page of the running or last job. */
-const struct screen_ops *flow_progress(const struct app *app);
-/* Create and start the job of the plan, and show its progress. */
-void flow_start(struct app *app);
 
 #endif

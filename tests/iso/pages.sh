@@ -43,6 +43,7 @@ start_terminal() {
 		socat -,raw,echo=0 "UNIX-CONNECT:$WORK/line"
 	cleanup_fn end_screen
 	SEE_TRIES=3000
+	MARK_TRIES=50
 	keys Enter
 	see ':~#'
 	type_text 'salvor'
@@ -98,6 +99,7 @@ see '[/run/salvor/places'
 picture place
 keys Enter
 see 'START the backup'
+see 'S/N SYSTEM'
 picture review
 keys Enter
 see 'DONE, AND CHECKED.'

@@ -7,6 +7,8 @@
 
 # how often a screen is looked at before it is given up, ten times a second where looking costs nothing
 SEE_TRIES=300
+# how often it is looked whether a key has moved the mark; only where a line lags
+MARK_TRIES=0
 
 # make the tree in $ROOT
 make_root() {
@@ -99,15 +101,28 @@ see_gone() {
 
 see_not() { ! screen | has -F -- "$1" || { screen >&2; fail "the screen shows: $1"; }; }
 
+# the line that the mark is on
+marked() { screen | grep -E '^(►|>)' || true; }
+
+# KEY: move the mark; on a line that lags (MARK_TRIES) wait for it, for a second key would go on from where it is not yet
+move_mark() {
+	local before i
+	before=$(marked)
+	keys "$1"
+	sleep 0.15
+	for ((i = 0; i < MARK_TRIES; i++)); do
+		[ "$(marked)" = "$before" ] || break
+		sleep 0.1
+	done
+}
+
 # TEXT: move down from the first line until the marked one holds TEXT
 choose() {
 	local i
-	keys Home
-	sleep 0.15
+	move_mark Home
 	for ((i = 0; i < 60; i++)); do
-		! screen | grep -E '^(►|>)' | has -F -- "$1" || return 0
-		keys Down
-		sleep 0.15
+		! marked | has -F -- "$1" || return 0
+		move_mark Down
 	done
 	screen >&2
 	fail "cannot get to: $1"

@@ -86,6 +86,10 @@ _ext_add_corpus() {
 _fill_ext() {
 	local file=$1 state=$2 corpus=$3 n
 	[ "$state" != empty ] || return 0
+	[ "$state" != aged ] || {
+		_fill_mounted ext4 "$@"
+		return
+	}
 	_ext_add_corpus "$file" "$corpus"
 	case $state in
 	full)
@@ -120,7 +124,24 @@ _fill_fat() {
 			xargs -r mdel -i "$file"
 		mcopy -i "$file" "$corpus/large.bin" ::pieces.bin
 		;;
+	aged) _age_fat "$file" ;;
 	esac
+}
+
+# FILE: as _age does, without a mount: files come, are written anew in other sizes, and go
+_age_fat() {
+	local dir=$WORK/age round n
+	for round in 1 2 3 4 5 6; do
+		mkdir -p "$dir"
+		for n in $(seq 40); do head -c $((n * n * 29 % 40000 + round)) /dev/urandom >"$dir/$n"; done
+		mmd -i "$1" "::age$round"
+		mcopy -i "$1" "$dir"/* "::age$round"
+		for n in $(seq 1 4 40); do head -c $((n * 1100)) /dev/urandom >"$dir/$n"; done
+		mcopy -o -i "$1" "$dir"/*[159] "::age$round"
+		mdel -i "$1" "::age$round/*[02468]"
+		[ "$round" -lt 3 ] || mdeltree -i "$1" "::age$((round - 2))"
+		rm -r "$dir"
+	done
 }
 
 # FILE DIR rw|ro: mount NTFS; ntfs_umount DIR in the same shell waits until the driver let the file go
@@ -154,17 +175,19 @@ _fill_ntfs() {
 		find "$dir" -type f -name '*[02468]-*' -delete
 		cp "$corpus/large.bin" "$dir/pieces.bin"
 		;;
+	aged) _age "$dir" "$corpus" ;;
 	esac
 	ntfs_umount "$dir"
 }
 
-# KIND FILE DIR rw|ro: mount by a loop device of 512 byte sectors: XFS by the kernel, never replayed when read-only;
+# KIND FILE DIR rw|ro: mount by a loop device of 512 byte sectors: ext and XFS by the kernel, never replayed when read-only;
 # exFAT by the driver in FUSE. loop_umount DIR lets all of it go
 loop_mount() {
 	mkdir -p "$3"
 	attach_loop "$2" "${5:-512}"
 	_loop_mounted=$LOOP _loop_pid=
 	case $1-$4 in
+	ext?-rw) mount -t auto "$LOOP" "$3" ;;
 	xfs-rw) mount -t xfs -o nouuid "$LOOP" "$3" ;;
 	xfs-ro) mount -t xfs -o ro,norecovery,nouuid "$LOOP" "$3" ;;
 	exfat-*) _fuse_mount "$4" "$LOOP" "$3" ;;
@@ -244,7 +267,7 @@ _age() {
 	done
 }
 
-# XFS and exFAT: KIND FILE STATE CORPUS
+# XFS, exFAT, and ext when it ages: KIND FILE STATE CORPUS
 _fill_mounted() {
 	local kind=$1 file=$2 state=$3 corpus=$4 dir=$WORK/mnt-fill
 	[ "$state" != empty ] || return 0

@@ -206,7 +206,16 @@ round_trip() {
 make_corpus "$WORK/corpus" 120
 if [ "$table" = none ]; then
 	states=(empty full fragmented)
-	case $kind in xfs | btrfs | exfat) states+=(aged) ;; esac
+	case $kind in
+	xfs | btrfs | exfat | ntfs | fat*) states+=(aged) ;;
+	ext?)
+		if have_loop && grep -qw "$kind" /proc/filesystems; then
+			states+=(aged)
+		else
+			note "not aged: this kernel does not mount $kind here"
+		fi
+		;;
+	esac
 	for state in "${states[@]}"; do
 		round_trip "$state"
 	done

@@ -329,7 +329,7 @@ $(BUILD)/bench/simpre.so: bench/rescue/simpre.c tests/lib/simdisk.c engine/util/
 	$(if $(Q),@echo "  CC      $@")
 	$(Q)$(PRELOAD_CC) -I. -o $@ $^ -ldl -pthread
 
-## bench-maps: what used-block maps cost: GIB=1024 FILES=1000000, filesystem by filesystem; half an hour
+## bench-maps: what used-block maps cost: GIB=1024 FILES=1000000, filesystem by filesystem; an hour
 .PHONY: bench-maps
 bench-maps: all
 	$(Q)BUILD=$(BUILD) bench/maps.sh

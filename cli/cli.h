@@ -43,6 +43,7 @@ enum cli_opt_id {
 	OPT_IDENTITY,
 	OPT_KEY_FILE,
 	OPT_UNLOCK,
+	OPT_WITH,
 	OPT_WAKE,
 	OPT_PASSES,
 	OPT_RETRIES,
@@ -71,6 +72,7 @@ enum cli_complete {
 enum cli_opt_type {
 	OPT_TYPE_FLAG,	      /* bool */
 	OPT_TYPE_TEXT,	      /* const char * */
+	OPT_TYPE_LIST,	      /* struct cli_list: one value each time it is given */
 	OPT_TYPE_CHOICE,      /* const char *, one of `choices` */
 	OPT_TYPE_INT,	      /* int */
 	OPT_TYPE_SIZE,	      /* uint64_t, bytes, K M G T allowed, not 0 */
@@ -126,6 +128,11 @@ extern const struct cli_verb cli_verbs[]; /* ends with name NULL */
 
 const struct cli_verb *cli_verb_find(const char *name);
 
+struct cli_list {
+	const char **v;
+	size_t n;
+};
+
 /* Everything a command line can say. Strings belong to argv. */
 struct cli_args {
 	const struct cli_verb *verb;
@@ -143,6 +150,7 @@ struct cli_args {
 	const char *free_mode, *confirm_erase, *against;
 	const char *password_file, *host_key, *identity, *key_file;
 	bool unlock, ntfs_union;
+	struct cli_list with; /* freed by cli_args_clear() */
 	bool read_only, wake;
 	struct share *share; /* what a URL among the words was mounted as; or NULL */
 	int level;	     /* INT_MIN = not given */

@@ -104,6 +104,8 @@ static int create(const struct cli_args *args, sv_event_fn fn, void *arg, struct
 		.confirm_erase = args->confirm_erase,
 		.unlock = cli_job_unlock(args, arg),
 		.ntfs_union = args->ntfs_union,
+		.with = args->with.v,
+		.n_with = args->with.n,
 		.dry_run = args->dry_run,
 	};
 	if (args->image && args->words[2])

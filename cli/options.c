@@ -76,6 +76,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			  FIELD(key_file), OPT_TYPE_TEXT, COMPLETE_FILE},
 	[OPT_UNLOCK] = {"unlock", 0, NULL, NULL, "ask for the passphrases of encrypted volumes",
 			FIELD(unlock), OPT_TYPE_FLAG, COMPLETE_NOTHING},
+	[OPT_WITH] = {"with", 0, "DISK", NULL, "another disk of a volume that lies on several",
+		      FIELD(with), OPT_TYPE_LIST, COMPLETE_DISK},
 	[OPT_WAKE] = {"wake", 0, NULL, NULL, "ask a sleeping disk, too", FIELD(wake), OPT_TYPE_FLAG,
 		      COMPLETE_NOTHING},
 	[OPT_PASSES] = {"passes", 0, "LIST", NULL, "which passes of copy,trim,scrape,retry",
@@ -181,6 +183,16 @@ static int set_partitions(struct cli_args *args, const char *value, struct sv_er
 	}
 }
 
+static int add_to_list(struct cli_list *list, const char *value, struct sv_err *err)
+{
+	const char **grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
+	if (!grown)
+		return sv_fail_nomem(err);
+	list->v = grown;
+	list->v[list->n++] = value;
+	return 0;
+}
+
 static int set_partition_to(struct cli_args *args, const char *value, struct sv_err *err)
 {
 	char from[16];
@@ -242,6 +254,8 @@ static int set_value(const struct cli_option *option, struct cli_args *args, con
 	case OPT_TYPE_TEXT:
 		*(const char **)field = value;
 		return 0;
+	case OPT_TYPE_LIST:
+		return add_to_list(field, value, err);
 	case OPT_TYPE_PARTITIONS:
 		return set_partitions(args, value, err);
 	case OPT_TYPE_PARTITION_TO:
@@ -389,6 +403,7 @@ void cli_args_clear(struct cli_args *args)
 {
 	free(args->partitions);
 	free(args->more);
+	free(args->with.v);
 	memset(args, 0, sizeof(*args));
 }
 
@@ -409,5 +424,7 @@ struct sv_map_params cli_map_params(const struct cli_args *args, const struct sv
 		.whole = args->whole,
 		.ntfs_union = args->ntfs_union,
 		.unlock = unlock,
+		.with = args->with.v,
+		.n_with = args->with.n,
 	};
 }

@@ -8,7 +8,7 @@
 #define TALK   (OPT(JSON) | OPT(QUIET) | OPT(VERBOSE) | OPT(PROGRESS))
 #define UNLOCK (OPT(KEY_FILE) | OPT(UNLOCK))
 /* how volumes are looked into */
-#define INSIDE (UNLOCK | OPT(NTFS_UNION))
+#define INSIDE (UNLOCK | OPT(NTFS_UNION) | OPT(WITH))
 #define SHARE  (OPT(PASSWORD_FILE) | OPT(HOST_KEY) | OPT(IDENTITY))
 
 const struct cli_verb cli_verbs[] = {

@@ -38,8 +38,8 @@ struct sv_map_part {
 	char type[40], name[128];
 	char fs[32], label[256], uuid[64];
 	char state[8];	  /* "exact", "union", "whole", "absent" (not selected) */
-	char inside[160]; /* an encrypted volume that was opened, or a disk of a mirror: "LUKS2,
-			     unlocked: ext4 inside"; "" */
+	char inside[160]; /* an encrypted volume that was opened, a disk of a mirror, other disks
+			     that were read for it: "LUKS2, unlocked: ext4 inside"; "" */
 	char reason[240]; /* "" when exact */
 	uint64_t used;	  /* bytes of this partition that would be read */
 	bool locked;	  /* an encrypted volume is in it whose key would tell what is free */
@@ -74,6 +74,11 @@ struct sv_map_params {
 	/* encrypted volumes of those partitions; NULL: they stay locked. What it points to is not
 	 * copied, not even for a job, and must live as long. */
 	const struct sv_unlock *unlock;
+	/* Where else to look for the other disks of a volume that lies on several: devices and raw
+	 * files; SOURCE may be among them. The disks that are attached are looked at without, when
+	 * SOURCE is one. Not copied, either. */
+	const char *const *with;
+	size_t n_with;
 };
 
 /* SV_E_NOT_FOUND, SV_E_REFUSED (live source; no such partition is SV_E_NOT_FOUND), SV_E_SOURCE,
@@ -160,9 +165,11 @@ struct sv_rescue_params {
 	const char *domain_file; /* a mapfile whose '+' blocks are read, instead; NULL = none */
 	const struct sv_unlock *unlock; /* as for a map */
 	bool ntfs_union;		/* as for a map */
-	unsigned int passes;		/* mask of enum sv_pass; 0 = all */
-	uint32_t retries;		/* of bad sectors; UINT32_MAX = until stopped */
-	uint32_t save_every_s;		/* the mapfile; 0 = 20 */
+	const char *const *with;	/* as for a map */
+	size_t n_with;
+	unsigned int passes;   /* mask of enum sv_pass; 0 = all */
+	uint32_t retries;      /* of bad sectors; UINT32_MAX = until stopped */
+	uint32_t save_every_s; /* the mapfile; 0 = 20 */
 	uint32_t slow_ms; /* a read that takes longer is slow, and what is around it comes later; 0
 			     = by what is usual on this disk */
 	uint32_t wait_s;  /* for a source that went away; 0 = without end */

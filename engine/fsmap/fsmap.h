@@ -3,6 +3,7 @@
 #ifndef SV_FSMAP_FSMAP_H
 #define SV_FSMAP_FSMAP_H
 
+#include "engine/fsmap/others.h"
 #include "engine/fsmap/unlock.h"
 #include "engine/io/blk.h"
 #include "engine/util/err.h"
@@ -29,8 +30,8 @@ struct fsmap {
 	char label[256];     /* UTF-8, "" when none */
 	char uuid[64];	     /* "" when none */
 	char inside[160];    /* an encrypted volume that was opened or a disk of a mirror, and what
-				is in it, for people: "LUKS2, unlocked: ext4 inside"; "" when there
-				is none */
+				is in it, other disks that were read for it; for people: "LUKS2,
+				unlocked: ext4 inside"; "" when there is none */
 	char reason[240];    /* why whole or union, a plain sentence fragment; "" when exact */
 	uint32_t block_size; /* allocation unit in bytes, 0 when unknown */
 	uint64_t size;	     /* of the volume */
@@ -70,7 +71,8 @@ bool fsmap_type_is_member(const char *type);
 /* How a volume is looked at. All zeros: only what is proven counts, what is encrypted stays locked.
  */
 struct fsmap_how {
-	struct unlock *unlock; /* the keys there are; NULL = none */
+	struct unlock *unlock;		   /* the keys there are; NULL = none */
+	const struct fsmap_others *others; /* for what lies on several volumes; NULL = none */
 	bool ntfs_union; /* an NTFS that was not shut down cleanly becomes a union, not whole */
 };
 

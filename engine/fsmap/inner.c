@@ -5,6 +5,7 @@
 
 #include "engine/util/bytes.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,13 +54,18 @@ static int free_units(struct fsmap_reader *r, const struct inside *in, const str
 	return start < end ? free_range(r, in, start, end) : 0;
 }
 
-/* What was opened in there is worth telling, wherever it stands. */
-static void tell_inside(struct fsmap_reader *r, const struct inside *in)
+void fsmap_tell(struct fsmap_reader *r, const char *fmt, ...)
 {
 	char *text = r->map->inside;
-	size_t len = strlen(text), room = sizeof(r->map->inside) - len;
-	if (*in->map->inside)
-		snprintf(text + len, room, "%s%s: %s", len ? "; " : "", in->name, in->map->inside);
+	size_t room = sizeof(r->map->inside), len = strlen(text);
+	va_list ap;
+	if (len)
+		len += (size_t)snprintf(text + len, room - len, "; ");
+	if (len >= room)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text + len, room - len, fmt, ap);
+	va_end(ap);
 }
 
 /* Take over what the map of an inner volume says. */
@@ -69,7 +75,9 @@ static int take_inner(struct fsmap_reader *r, const struct inside *in)
 	struct sv_extents unused = {0};
 	fsmap_digest_add(r->map, in->digest.b, sizeof(in->digest.b),
 			 in->segments[0].columns[0].start);
-	tell_inside(r, in);
+	/* what was opened in there is worth telling, wherever it stands */
+	if (*inner->inside)
+		fsmap_tell(r, "%s: %s", in->name, inner->inside);
 	if (inner->unsettled && inner->state != FSMAP_WHOLE)
 		fsmap_set_unsettled(r);
 	if (inner->hibernated) {

@@ -11,9 +11,11 @@
  * SV_E_NOMEM like every reader. One thread.
  */
 
-#define LVM_UUID_LEN 32 /* without the dashes it has in the text */
-#define LVM_TEXT_MAX (4u * 1024 * 1024)
-#define LVM_SECTOR   512u /* whatever the disk's sectors are */
+#define LVM_UUID_LEN   32 /* without the dashes it has in the text */
+#define LVM_UUID_TEXT  40
+#define LVM_OTHERS_MAX 64 /* disks of one group that are looked at */
+#define LVM_TEXT_MAX   (4u * 1024 * 1024)
+#define LVM_SECTOR     512u /* whatever the disk's sectors are */
 
 /* ---- lvm_text.c: the text as a tree ---- */
 
@@ -44,6 +46,9 @@ struct lvm_text {
 /* Build the tree. 0, SV_E_DATA for anything that is not such a text, SV_E_NOMEM. */
 int lvm_text_parse(struct lvm_text *t, const char *text, size_t len);
 void lvm_text_clear(struct lvm_text *t);
+/* Whether two sections (or entries of them) say the same in the same order. */
+bool lvm_same(const struct lvm_text *ta, const struct lvm_node *a, const struct lvm_text *tb,
+	      const struct lvm_node *b);
 
 /* Children in order; NULL at the end. */
 const struct lvm_node *lvm_first(const struct lvm_text *t, const struct lvm_node *parent);
@@ -81,7 +86,9 @@ int lvm_label_read(struct lvm_pv *pv);
 struct lvm_place {
 	const char *name; /* "pv0": what segments call it; of the text */
 	size_t name_len;
+	char uuid[LVM_UUID_TEXT];
 	struct blk_dev *dev;
+	char why[200];		/* it cannot be looked at; "" when it can */
 	uint64_t first;		/* where its extents begin */
 	uint64_t extents;	/* how many */
 	struct sv_extents used; /* extents that logical volumes have */
@@ -94,12 +101,29 @@ struct lvm_group {
 	const struct lvm_node *vg, *volumes; /* volumes: NULL when there are none */
 	uint64_t extent;
 	struct lvm_place here;
+	struct lvm_place *others; /* those that were looked for */
+	size_t n_others;
 };
 
 /* What belongs to no logical volume is free, and what is free inside of those that are linear or
- * striped. */
+ * striped, as far as it is here. */
 int lvm_map(struct lvm_pv *pv, const struct lvm_text *text);
 int lvm_malformed(const struct lvm_group *g);
+/* Whether a UUID of the text is that of a label. */
+bool lvm_is_uuid(const char *text, size_t len, const char *uuid);
+/* Where the extents of place->dev are; `why` when it does not fit. */
+int lvm_place_read(struct lvm_group *g, const struct lvm_node *pv, struct lvm_place *place);
+/* Which of them logical volumes have: checks all segments that name the place. */
+int lvm_place_take(struct lvm_group *g, struct lvm_place *place);
+
+/* ---- lvm_others.c ---- */
+
+/* The place that a segment names. NULL when that is none, or one too many; one with `why` cannot be
+ * read. The group owns it. */
+int lvm_place_find(struct lvm_group *g, const struct lvm_node *name, struct lvm_place **place_ret);
+/* For people: which other volumes were read. */
+void lvm_places_tell(const struct lvm_group *g);
+void lvm_places_clear(struct lvm_group *g);
 
 /* ---- lvm_inside.c: what is free in logical volumes ---- */
 

@@ -19,6 +19,7 @@ struct lying {
 	size_t n, n_columns;
 	uint64_t extents;
 	const char *why; /* it cannot be told */
+	int ret;	 /* what ends it all */
 };
 
 /* A volume that is simply there: no lock, no move, no merge. */
@@ -47,21 +48,35 @@ static bool cannot(struct lying *l, const char *why)
 	return false;
 }
 
-/* Pairs of a name and an extent, whose ranges lvm_map.c has checked. */
-static bool take_columns(const struct lvm_group *g, const struct lvm_node *list, struct lying *l,
+/* A pair of a name and an extent, whose range lvm_map.c has checked. */
+static bool take_column(struct lvm_group *g, const struct lvm_node *name, const struct lvm_node *at,
+			struct lying *l, struct blk_segment *s)
+{
+	struct lvm_place *place;
+	if (!at || at->kind != LVM_NUMBER || l->n_columns == COLUMNS_MAX)
+		return cannot(l, "it has too many pieces");
+	l->ret = lvm_place_find(g, name, &place);
+	if (l->ret)
+		return false;
+	if (!place)
+		return cannot(l, "it lies on something else than disks, or on too many");
+	if (*place->why)
+		return cannot(l, place->why);
+	l->columns[l->n_columns++] =
+		(struct blk_column){place->dev, place->first + at->number * g->extent};
+	s->n++;
+	return true;
+}
+
+static bool take_columns(struct lvm_group *g, const struct lvm_node *list, struct lying *l,
 			 struct blk_segment *s)
 {
 	const struct lvm_node *name = lvm_first(g->t, list), *at;
 	s->columns = &l->columns[l->n_columns];
 	for (; name; name = lvm_next(g->t, at)) {
 		at = lvm_next(g->t, name);
-		if (!at || at->kind != LVM_NUMBER || l->n_columns == COLUMNS_MAX)
-			return cannot(l, "it has too many pieces");
-		if (!lvm_value_is(name, g->here.name, g->here.name_len))
-			return cannot(l, "it lies on several disks");
-		l->columns[l->n_columns++] =
-			(struct blk_column){g->here.dev, g->here.first + at->number * g->extent};
-		s->n++;
+		if (!take_column(g, name, at, l, s))
+			return false;
 	}
 	return true;
 }
@@ -80,7 +95,7 @@ static bool take_stripe(const struct lvm_group *g, const struct lvm_node *segmen
 	return true;
 }
 
-static bool take_segment(const struct lvm_group *g, const struct lvm_node *segment, struct lying *l)
+static bool take_segment(struct lvm_group *g, const struct lvm_node *segment, struct lying *l)
 {
 	struct blk_segment *s = &l->v[l->n];
 	uint64_t start = 0, count = 0, stripes = 0;
@@ -101,7 +116,7 @@ static bool take_segment(const struct lvm_group *g, const struct lvm_node *segme
 	return take_stripe(g, segment, l, s);
 }
 
-static bool take_segments(const struct lvm_group *g, const struct lvm_node *lv, struct lying *l)
+static bool take_segments(struct lvm_group *g, const struct lvm_node *lv, struct lying *l)
 {
 	l->n = l->n_columns = 0;
 	l->extents = 0;
@@ -149,8 +164,9 @@ static int look_into(struct lvm_group *g, const struct lvm_node *lv, struct lyin
 	}
 	if (take_segments(g, lv, l))
 		return fsmap_read_inner(g->r, name, l->v, l->n);
-	fsmap_union(g->r, "%s is read whole: %s", name, l->why);
-	return 0;
+	if (!l->ret)
+		fsmap_union(g->r, "%s is read whole: %s", name, l->why);
+	return l->ret;
 }
 
 int lvm_look_into_all(struct lvm_group *g)

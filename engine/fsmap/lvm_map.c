@@ -4,6 +4,7 @@
 
 #include "engine/util/bytes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int lvm_malformed(const struct lvm_group *g)
@@ -31,34 +32,42 @@ static int find_group(struct lvm_group *g)
 }
 
 /* The text has dashes in between. */
-static bool same_uuid(const struct lvm_node *id, const char *uuid)
+bool lvm_is_uuid(const char *text, size_t len, const char *uuid)
 {
 	size_t n = 0;
-	for (uint32_t i = 0; i < id->value_len; i++) {
-		if (id->value[i] == '-')
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '-')
 			continue;
-		if (n == LVM_UUID_LEN || id->value[i] != uuid[n++])
+		if (n == LVM_UUID_LEN || text[i] != uuid[n++])
 			return false;
 	}
 	return n == LVM_UUID_LEN;
 }
 
-static int read_place(struct lvm_group *g, const struct lvm_node *pv, struct lvm_place *place)
+int lvm_place_read(struct lvm_group *g, const struct lvm_node *pv, struct lvm_place *place)
 {
 	uint64_t sectors = 0, bytes = 0;
+	const char *why = NULL;
 	if (!lvm_number(g->t, pv, "pe_start", &sectors) ||
 	    !lvm_number(g->t, pv, "pe_count", &place->extents) ||
 	    !sv_mul_ok(sectors, LVM_SECTOR, &place->first) ||
 	    !sv_mul_ok(place->extents, g->extent, &bytes))
 		return lvm_malformed(g);
-	if (!sv_range_ok(place->first, bytes, place->dev->size))
-		return fsmap_whole(g->r, "its LVM metadata says that it is larger than its volume");
 	const struct lvm_node *flags = lvm_child(g->t, pv, "flags", LVM_LIST);
-	if (flags && lvm_first(g->t, flags))
-		return fsmap_whole(g->r, "LVM has marked it as missing or unusual");
-	place->name = pv->name;
-	place->name_len = pv->name_len;
+	if (!sv_range_ok(place->first, bytes, place->dev->size))
+		why = "its LVM metadata says that it is larger than its volume";
+	else if (flags && lvm_first(g->t, flags))
+		why = "LVM has marked it as missing or unusual";
+	if (why)
+		snprintf(place->why, sizeof(place->why), "%s", why);
 	return 0;
+}
+
+/* As libblkid writes it. */
+static void uuid_text(const char *uuid, char text[LVM_UUID_TEXT])
+{
+	snprintf(text, LVM_UUID_TEXT, "%.6s-%.4s-%.4s-%.4s-%.4s-%.4s-%.6s", uuid, uuid + 6,
+		 uuid + 10, uuid + 14, uuid + 18, uuid + 22, uuid + 26);
 }
 
 static int find_place(struct lvm_group *g, const char *uuid)
@@ -69,7 +78,7 @@ static int find_place(struct lvm_group *g, const char *uuid)
 		return lvm_malformed(g);
 	for (const struct lvm_node *c = lvm_first(g->t, all); c; c = lvm_next(g->t, c)) {
 		const struct lvm_node *id = lvm_child(g->t, c, "id", LVM_STRING);
-		if (!id || !same_uuid(id, uuid))
+		if (!id || !lvm_is_uuid(id->value, id->value_len, uuid))
 			continue;
 		if (found)
 			return lvm_malformed(g);
@@ -77,7 +86,11 @@ static int find_place(struct lvm_group *g, const char *uuid)
 	}
 	if (!found)
 		return fsmap_whole(g->r, "its LVM metadata does not name it");
-	return read_place(g, found, &g->here);
+	g->here.name = found->name;
+	g->here.name_len = found->name_len;
+	uuid_text(uuid, g->here.uuid);
+	int ret = lvm_place_read(g, found, &g->here);
+	return !ret && *g->here.why ? fsmap_whole(g->r, "%s", g->here.why) : ret;
 }
 
 /* ---- what belongs to logical volumes ---- */
@@ -164,7 +177,7 @@ static int take_volume(struct lvm_group *g, struct lvm_place *place, const struc
 	return ret;
 }
 
-static int take_volumes(struct lvm_group *g, struct lvm_place *place)
+int lvm_place_take(struct lvm_group *g, struct lvm_place *place)
 {
 	int ret = 0;
 	const struct lvm_node *c = g->volumes ? lvm_first(g->t, g->volumes) : NULL;
@@ -198,11 +211,13 @@ int lvm_map(struct lvm_pv *pv, const struct lvm_text *text)
 	if (!ret)
 		fsmap_set_block_size(g.r, (uint32_t)SV_MIN(g.extent, UINT32_MAX));
 	if (!ret)
-		ret = take_volumes(&g, &g.here);
+		ret = lvm_place_take(&g, &g.here);
 	if (!ret)
 		ret = free_extents(&g);
 	if (!ret)
 		ret = lvm_look_into_all(&g);
-	sv_extents_clear(&g.here.used);
+	if (!ret)
+		lvm_places_tell(&g);
+	lvm_places_clear(&g);
 	return ret;
 }

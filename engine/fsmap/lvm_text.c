@@ -244,3 +244,18 @@ size_t lvm_mentions(const struct lvm_text *t, const struct lvm_node *node, const
 		n += lvm_mentions(t, c, text, len);
 	return n;
 }
+
+/* The depth is that of the text. */
+bool lvm_same(const struct lvm_text *ta, const struct lvm_node *a, const struct lvm_text *tb,
+	      const struct lvm_node *b)
+{
+	if (a->kind != b->kind || a->name_len != b->name_len || a->value_len != b->value_len ||
+	    a->number != b->number || (a->name_len && memcmp(a->name, b->name, a->name_len)) ||
+	    (a->value_len && memcmp(a->value, b->value, a->value_len)))
+		return false;
+	const struct lvm_node *ca = lvm_first(ta, a), *cb = lvm_first(tb, b);
+	for (; ca && cb; ca = lvm_next(ta, ca), cb = lvm_next(tb, cb))
+		if (!lvm_same(ta, ca, tb, cb))
+			return false;
+	return !ca && !cb;
+}

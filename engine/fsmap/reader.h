@@ -125,8 +125,22 @@ void fsmap_name_volume(const struct fsmap_reader *r, const char *title, char *te
 /* `ntfs_union` of how it is read. */
 bool fsmap_wants_ntfs_union(const struct fsmap_reader *r);
 
+/* Whether there is a source of other volumes, and one of its volumes; see others.h. 0 or
+ * SV_E_NOMEM. */
+bool fsmap_has_others(const struct fsmap_reader *r);
+int fsmap_find_other(struct fsmap_reader *r, const char *type, const char *uuid,
+		     enum others_found *found_ret, struct blk_dev **dev_ret);
+/* Read the metadata of another volume through a reader of its own; what is read goes into the
+ * digest of this one. What `look` returns; after FSMAP_IS_WHOLE its reason is in `why`. */
+typedef int (*fsmap_look)(struct fsmap_reader *other, void *arg);
+int fsmap_look_at(struct fsmap_reader *r, struct blk_dev *dev, fsmap_look look, void *arg,
+		  char *why, size_t len);
+
 /* It is encrypted, and its key would open it. */
 void fsmap_set_locked(struct fsmap_reader *r);
+
+/* More of what is told of the content, for people: `inside` in fsmap.h. */
+void fsmap_tell(struct fsmap_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Doubt: the volume is read whole, for this reason. Returns FSMAP_IS_WHOLE. The first reason
  * stands. */

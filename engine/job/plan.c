@@ -1,6 +1,7 @@
 /* plan.c - what is on a disk and which bytes would be read: table, volumes and their maps made into
  * one plan */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/job/others.h"
 #include "engine/job/source.h"
 
 #include "engine/disk/layout.h"
@@ -15,7 +16,9 @@ struct planner {
 	const struct sv_map_params *params;
 	struct blk_dev *dev;
 	struct layout *layout;
+	const struct source *source;
 	struct unlock *unlock;
+	struct others *others;
 	struct sv_map *map;
 	struct fsmap **maps;	  /* one per map->parts, NULL where none was made */
 	struct sv_extents free;	  /* proven free */
@@ -100,8 +103,13 @@ static int map_volume(struct planner *p, size_t i, struct sv_err *err)
 	bool raw = p->layout->n && p->layout->v[i].raw;
 	struct blk_dev *window = NULL;
 	/* who is asked for a passphrase should know what for */
-	struct unlock *unlock = raw || !selected(p->params, part->number) ? NULL : p->unlock;
-	struct fsmap_how how = {.unlock = unlock, .ntfs_union = p->params->ntfs_union};
+	bool skip = raw || !selected(p->params, part->number);
+	struct unlock *unlock = skip ? NULL : p->unlock;
+	struct fsmap_how how = {
+		.unlock = unlock,
+		.others = others_of(skip ? NULL : p->others, part->start),
+		.ntfs_union = p->params->ntfs_union,
+	};
 	if (part->extended)
 		return 0;
 	int rc = blk_window_create(p->dev, part->start, part->size, p->dev->name, &window, err);
@@ -268,6 +276,8 @@ static int map_volumes(struct planner *p, struct sv_err *err)
 {
 	/* where all is read, nobody needs to be asked */
 	int rc = p->params->whole ? 0 : unlock_create(p->params->unlock, &p->unlock, err);
+	if (!rc && !p->params->whole)
+		rc = others_create(p->params, p->source, p->layout, &p->others, err);
 	for (size_t i = 0; !rc && i < p->map->n_parts; i++)
 		rc = map_volume(p, i, err);
 	if (!rc)
@@ -337,7 +347,7 @@ static int make_plan(struct planner *p, struct sv_err *err)
 int plan_read(const struct sv_map_params *params, struct source *source, struct sv_map **map_ret,
 	      struct sv_err *err)
 {
-	struct planner p = {.params = params, .dev = source->dev};
+	struct planner p = {.params = params, .source = source, .dev = source->dev};
 	int rc = SV_E_NOMEM;
 	p.map = calloc(1, sizeof(*p.map));
 	if (p.map) {
@@ -350,6 +360,7 @@ int plan_read(const struct sv_map_params *params, struct source *source, struct 
 		fsmap_destroy(p.maps[i]);
 	free(p.maps);
 	unlock_destroy(p.unlock);
+	others_destroy(p.others);
 	layout_destroy(p.layout);
 	sv_extents_clear(&p.free);
 	sv_extents_clear(&p.absent);

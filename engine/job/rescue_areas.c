@@ -22,8 +22,11 @@ static int read_plan(struct rescue_run *run, struct sv_map **map, struct sv_err 
 		.source = run->params->source,
 		.unlock = run->params->unlock,
 		.ntfs_union = run->params->ntfs_union,
+		.with = run->params->with,
+		.n_with = run->params->n_with,
 	};
 	struct source seen = run->source;
+	seen.target = run->params->target;
 	struct sv_err why = {0};
 	int rc = rescue_view_create(run, &seen.dev);
 	if (rc)

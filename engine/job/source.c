@@ -23,8 +23,7 @@ static int open_file_source(const struct sv_map_params *params, struct source *s
 	return 0;
 }
 
-/* The node of a disk's partition, when the kernel shows it. */
-static bool find_partition(const char *root, const struct disk *disk, int number, struct disk *part)
+bool source_partition(const char *root, const struct disk *disk, int number, struct disk *part)
 {
 	size_t len = strlen(disk->kname);
 	bool digit = len && disk->kname[len - 1] >= '0' && disk->kname[len - 1] <= '9';
@@ -48,7 +47,7 @@ static int check_selected(const struct sv_map_params *params, const struct sourc
 {
 	for (size_t i = 0; i < params->n_partitions; i++) {
 		struct disk part;
-		if (!find_partition(params->root, &source->disk, params->partitions[i], &part))
+		if (!source_partition(params->root, &source->disk, params->partitions[i], &part))
 			continue;
 		if (*store_kname && !strcmp(part.kname, store_kname))
 			return sv_fail(err, SV_E_REFUSED, 0, part.path,

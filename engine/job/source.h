@@ -11,6 +11,7 @@ struct source {
 	bool is_device;
 	struct disk disk; /* when it is a device */
 	struct disk_guard *guard;
+	const char *target; /* what it is copied onto: no other disk of its volumes. NULL = none */
 };
 
 /*
@@ -21,6 +22,8 @@ struct source {
  */
 int source_open(const struct sv_map_params *params, const char *store, struct source *source,
 		struct sv_err *err);
+/* The node of a disk's partition, when the kernel shows it. */
+bool source_partition(const char *root, const struct disk *disk, int number, struct disk *part);
 /* A warning when the kernel's guard over it could not be set. */
 void source_say_unguarded(struct sv_job *job, const struct source *source);
 /* A warning of what a disk keeps back, source or target; NULL = it is no disk. */

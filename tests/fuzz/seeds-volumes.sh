@@ -203,14 +203,15 @@ lvm_seed() {
 		printf '\0\20\0\0\0\0\0\0\0\0\2\0\0\0\0\0' && head -c 392 /dev/zero
 		printf '\0\0\0\0 LVM2 x[5A%%r0N*>\1\0\0\0\0\20\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\2' && head -c 470 /dev/zero
 		printf 'g { format = "lvm2" extent_size = 2048 physical_volumes { pv0 { flags = [] pe_start = 2048 pe_count = 60
-		id = "ABCDEF-abcd-efgh-ijkl-mnop-qrst-uvwxyz" } } logical_volumes { '
+		id = "ABCDEF-abcd-efgh-ijkl-mnop-qrst-uvwxyz" } pv1 { flags = [] pe_start = 2048 pe_count = 60
+		id = "ZYXWVU-abcd-efgh-ijkl-mnop-qrst-uvwxyz" } } logical_volumes { '
 		cat && echo '} }'
 	} >"$folder/lvm/seed-$1"
 }
 
-# PLACE COUNT START: a segment in one piece
+# PLACE COUNT START [DISK]: a segment in one piece
 lvm_segment() {
-	echo "segment$3 { start_extent = $3 extent_count = $2 type = \"striped\" stripe_count = 1 stripes = [\"pv0\", $1] }"
+	echo "segment$3 { start_extent = $3 extent_count = $2 type = \"striped\" stripe_count = 1 stripes = [\"${4:-pv0}\", $1] }"
 }
 
 lvm_seeds() {
@@ -225,6 +226,9 @@ lvm_seeds() {
 		lvm_seed mirror
 	echo "a { $plain segment_count = 2 $(lvm_segment 3 4 0) segment2 { start_extent = 4 extent_count = 6 type = \"striped\"
 		stripe_count = 2 stripe_size = 128 stripes = [\"pv0\", 20, \"pv0\", 30] } }" | lvm_seed striped
+	echo "a { $plain segment_count = 2 $(lvm_segment 3 4 0) $(lvm_segment 20 9 4 pv1) }" | lvm_seed two-disks
+	echo "a { $plain segment_count = 1 segment1 { start_extent = 0 extent_count = 10 type = \"striped\"
+		stripe_count = 2 stripe_size = 16 stripes = [\"pv1\", 3, \"pv0\", 20] } }" | lvm_seed striped-disks
 }
 
 # NAME VERSION DATA SIZE ROOM FIELD...: a disk of a mirror with a swap area in it; checksums are put right

@@ -126,6 +126,20 @@ static void test_end_of_options(void **state)
 	cli_args_clear(&a);
 }
 
+static void test_lists(void **state)
+{
+	struct cli_args a;
+	struct sv_err err;
+	(void)state;
+	assert_int_equal(PARSE(&a, &err, "d", "i", "--with", "b", "--with=c"), 0);
+	assert_int_equal(a.with.n, 2);
+	assert_string_equal(a.with.v[0], "b");
+	assert_string_equal(a.with.v[1], "c");
+	cli_args_clear(&a);
+	assert_int_equal(PARSE(&a, &err, "d", "i", "--with"), SV_E_USAGE);
+	cli_args_clear(&a);
+}
+
 static void test_partitions(void **state)
 {
 	struct cli_args a;
@@ -270,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_both_forms),
 		cmocka_unit_test(test_letters),
 		cmocka_unit_test(test_end_of_options),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_bad_usage),
 		cmocka_unit_test(test_json_is_seen_after_a_mistake),

@@ -9,19 +9,14 @@
 
 #include "engine/fsmap/lvm.h"
 #include "engine/util/bytes.h"
-#include "engine/util/crc.h"
 #include "tests/lib/fixture.h"
+#include "tests/lib/lvm_image.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE	  (64 * SV_MIB)
-#define EXTENTS	  62 /* of 1 MiB, from 1 MiB on */
-#define MDA	  4096u
-#define MDA_SIZE  (128u * 1024)
-#define CRC_START 0xf597a6cfu
-#define FLIPS	  20000
+#define FLIPS 20000
 
 /* ---- the text ---- */
 
@@ -94,74 +89,9 @@ static void test_tree(void **state)
 
 /* ---- physical volumes ---- */
 
-#define PV_UUID "ABCDEFabcdefghijklmnopqrstuvwxyz"
-#define PV_TEXT                                                                                    \
-	"physical_volumes { pv0 { id = \"ABCDEF-abcd-efgh-ijkl-mnop-qrst-uvwxyz\" flags = [] "     \
-	"pe_start = 2048 pe_count = 62 } pv1 { id = \"x\" } } "
-#define VG_TEXT(extent, pvs, lvs)                                                                  \
-	"g { id = \"i\" seqno = 3 format = \"lvm2\" flags = [] extent_size = " extent " " pvs      \
-	"logical_volumes { " lvs " } }\n# text\ncontents = \"Text Format Volume Group\"\n"
-#define LVS(lvs)	 VG_TEXT("2048", PV_TEXT, lvs)
-#define LV(name, status) name " { status = [" status "] flags = [] creation_host = \"a\" "
-#define PLAIN		 "\"READ\", \"WRITE\", \"VISIBLE\""
-#define SEG(n, start, count, type, rest)                                                           \
-	"segment" #n " { start_extent = " #start " extent_count = " #count " type = \"" type       \
-	"\" " rest " } "
-#define AT(pe)			    "stripe_count = 1 stripes = [\"pv0\", " #pe "]"
-#define LINEAR(n, start, count, pe) SEG(n, start, count, "striped", AT(pe))
-#define ONE			    "segment_count = 1 "
-#define STRIPED(count, stripes, size, a, b)                                                        \
-	SEG(1, 0, count, "striped",                                                                \
-	    "stripe_count = " #stripes " stripe_size = " #size " stripes = [\"pv0\", " #a          \
-	    ", \"pv0\", " #b "]")
-
-static void put_area(uint8_t *disk, uint32_t at, const char *text, uint32_t off)
-{
-	uint8_t *h = disk + at;
-	uint32_t len = (uint32_t)strlen(text) + 1, first = SV_MIN(len, MDA_SIZE - off);
-	memset(h, 0, 512);
-	memcpy(h + 4, " LVM2 x[5A%r0N*>", 16);
-	put_le32(h + 20, 1);
-	put_le64(h + 24, at);
-	put_le64(h + 32, MDA_SIZE);
-	put_le64(h + 40, off);
-	put_le64(h + 48, len);
-	put_le32(h + 56, sv_crc32_raw(CRC_START, text, len));
-	memcpy(h + off, text, first);
-	memcpy(h + 512, text + first, len - first);
-	put_le32(h, sv_crc32_raw(CRC_START, h + 4, 508));
-}
-
-static void seal_label(uint8_t *disk)
-{
-	put_le32(disk + 512 + 16, sv_crc32_raw(CRC_START, disk + 512 + 20, 492));
-}
-
-/* A swap area of `mib` MiB: all but its first page is free. */
-static void put_swap(uint8_t *at, uint64_t mib)
-{
-	put_le32(at + 1024, 1);
-	put_le32(at + 1028, (uint32_t)(mib * 256 - 1));
-	memcpy(at + 4086, "SWAPSPACE2", 10);
-}
-
 static struct blk_dev *make(const char *text)
 {
-	struct blk_dev *dev;
-	assert_int_equal(blk_mem_create(NULL, SIZE, 512, &dev), 0);
-	uint8_t *disk = blk_mem_data(dev), *label = disk + 512;
-	memcpy(label, "LABELONE", 8);
-	put_le64(label + 8, 1);
-	put_le32(label + 20, 32);
-	memcpy(label + 24, "LVM2 001" PV_UUID, 8 + LVM_UUID_LEN);
-	put_le64(label + 64, SIZE);
-	put_le64(label + 72, SV_MIB);
-	put_le64(label + 104, MDA);
-	put_le64(label + 112, MDA_SIZE);
-	put_area(disk, MDA, text, 512);
-	seal_label(disk);
-	put_swap(disk + 6 * SV_MIB, 10); /* where extent 5 is */
-	return dev;
+	return lvm_image_make(LVM_IMAGE_UUID, text);
 }
 
 static struct fsmap *read_map(struct blk_dev *dev)
@@ -276,7 +206,8 @@ static const struct group groups[] = {
 	 FSMAP_WHOLE, "does not name it", 64},
 	{"missing",
 	 VG_TEXT("2048",
-		 "physical_volumes { pv0 { id = \"" PV_UUID "\" flags = [\"MISSING\"] pe_start = "
+		 "physical_volumes { pv0 { id = \"" LVM_IMAGE_UUID
+		 "\" flags = [\"MISSING\"] pe_start = "
 		 "2048 pe_count = 62 } } ",
 		 ""),
 	 FSMAP_WHOLE, "missing or unusual", 64},
@@ -335,45 +266,41 @@ static void expect(struct blk_dev *dev, enum fsmap_state want, const char *reaso
 	blk_close(dev);
 }
 
-static void seal_area(uint8_t *area)
-{
-	put_le32(area, sv_crc32_raw(CRC_START, area + 4, 508));
-}
-
 static void test_areas(void **state)
 {
 	(void)state;
 	struct blk_dev *dev = make(one_swap);
 	uint8_t *disk = blk_mem_data(dev);
-	put_area(disk, MDA, one_swap, MDA_SIZE - 100); /* around the end of the ring */
+	lvm_image_area(disk, LVM_IMAGE_MDA, one_swap,
+		       LVM_IMAGE_MDA_SIZE - 100); /* around the end of the ring */
 	expect(dev, FSMAP_EXACT, "");
 
 	dev = make(one_swap);
-	blk_mem_data(dev)[MDA + 512 + 70] ^= 1;
+	blk_mem_data(dev)[LVM_IMAGE_MDA + 512 + 70] ^= 1;
 	expect(dev, FSMAP_WHOLE, "metadata has a wrong checksum");
 
 	dev = make(one_swap);
-	blk_mem_data(dev)[MDA + 300] ^= 1;
+	blk_mem_data(dev)[LVM_IMAGE_MDA + 300] ^= 1;
 	expect(dev, FSMAP_WHOLE, "header of its LVM metadata has a wrong checksum");
 
 	dev = make(one_swap);
-	put_le64(blk_mem_data(dev) + MDA + 64, 4096); /* a text that is not valid yet */
-	seal_area(blk_mem_data(dev) + MDA);
+	put_le64(blk_mem_data(dev) + LVM_IMAGE_MDA + 64, 4096); /* a text that is not valid yet */
+	lvm_image_seal_area(blk_mem_data(dev) + LVM_IMAGE_MDA);
 	expect(dev, FSMAP_WHOLE, "was being changed");
 
 	dev = make(one_swap);
-	put_le32(blk_mem_data(dev) + MDA + 60, 1);
-	seal_area(blk_mem_data(dev) + MDA);
+	put_le32(blk_mem_data(dev) + LVM_IMAGE_MDA + 60, 1);
+	lvm_image_seal_area(blk_mem_data(dev) + LVM_IMAGE_MDA);
 	expect(dev, FSMAP_WHOLE, "on other disks");
 
 	dev = make(one_swap);
-	put_le64(blk_mem_data(dev) + MDA + 40, 0);
-	seal_area(blk_mem_data(dev) + MDA);
+	put_le64(blk_mem_data(dev) + LVM_IMAGE_MDA + 40, 0);
+	lvm_image_seal_area(blk_mem_data(dev) + LVM_IMAGE_MDA);
 	expect(dev, FSMAP_WHOLE, "no volume group");
 
 	dev = make(one_swap);
-	put_le64(blk_mem_data(dev) + MDA + 48, MDA_SIZE);
-	seal_area(blk_mem_data(dev) + MDA);
+	put_le64(blk_mem_data(dev) + LVM_IMAGE_MDA + 48, LVM_IMAGE_MDA_SIZE);
+	lvm_image_seal_area(blk_mem_data(dev) + LVM_IMAGE_MDA);
 	expect(dev, FSMAP_WHOLE, "out of place");
 }
 
@@ -384,9 +311,9 @@ static void test_second_area(void **state)
 		struct blk_dev *dev = make(one_swap);
 		uint8_t *disk = blk_mem_data(dev);
 		put_le64(disk + 512 + 120, 512 * 1024);
-		put_le64(disk + 512 + 128, MDA_SIZE);
-		put_area(disk, 512 * 1024, same ? one_swap : LVS(""), 1024);
-		seal_label(disk);
+		put_le64(disk + 512 + 128, LVM_IMAGE_MDA_SIZE);
+		lvm_image_area(disk, 512 * 1024, same ? one_swap : LVS(""), 1024);
+		lvm_image_seal_label(disk);
 		expect(dev, same ? FSMAP_EXACT : FSMAP_WHOLE,
 		       same ? "" : "copies of its LVM metadata differ");
 	}
@@ -414,8 +341,7 @@ static void test_label(void **state)
 
 	dev = make(one_swap);
 	put_le32(blk_mem_data(dev) + 512 + 20, 500);
-	put_le32(blk_mem_data(dev) + 512 + 16,
-		 sv_crc32_raw(CRC_START, blk_mem_data(dev) + 512 + 20, 492));
+	lvm_image_seal_label(blk_mem_data(dev));
 	expect(dev, FSMAP_WHOLE, "out of place");
 }
 
@@ -469,7 +395,7 @@ static void test_flips(void **state)
 		for (uint64_t n = 1 + next_random(&seed) % 2; n > 0; n--)
 			bent[next_random(&seed) % (sizeof(text) - 1)] =
 				letters[next_random(&seed) % (sizeof(letters) - 1)];
-		put_area(blk_mem_data(dev), MDA, bent, 512);
+		lvm_image_area(blk_mem_data(dev), LVM_IMAGE_MDA, bent, 512);
 		struct fsmap *map = read_map(dev);
 		counts[map->state == FSMAP_WHOLE]++;
 		fsmap_destroy(map);

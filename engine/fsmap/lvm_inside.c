@@ -131,12 +131,22 @@ static bool take_segments(struct lvm_group *g, const struct lvm_node *lv, struct
 	return true;
 }
 
+/* A volume may be called as a type of segments is. */
+static bool segment_names(const struct lvm_group *g, const struct lvm_node *segment,
+			  const char *name, size_t len)
+{
+	for (const struct lvm_node *c = lvm_first(g->t, segment); c; c = lvm_next(g->t, c))
+		if (!lvm_named(c, "type") && lvm_mentions(g->t, c, name, len))
+			return true;
+	return false;
+}
+
 /* Does a segment of the volume name this? Hosts and tags, which may have any name, do not count. */
 static bool segments_name(const struct lvm_group *g, const struct lvm_node *lv, const char *name,
 			  size_t len)
 {
 	for (const struct lvm_node *c = lvm_first(g->t, lv); c; c = lvm_next(g->t, c))
-		if (c->kind == LVM_SECTION && lvm_mentions(g->t, c, name, len))
+		if (c->kind == LVM_SECTION && segment_names(g, c, name, len))
 			return true;
 	return false;
 }

@@ -150,6 +150,8 @@ static const struct group groups[] = {
 				    "\"pv1\", 5]") "}"),
 	 FSMAP_UNION, "g/a is read whole: it lies on several disks", 7},
 	{"striped", LVS(LV("a", PLAIN) ONE STRIPED(10, 2, 128, 5, 20) "}"), FSMAP_EXACT, "", 4},
+	{"called like a type", LVS(LV("striped", PLAIN) ONE LINEAR(1, 0, 10, 5) "}"), FSMAP_EXACT,
+	 "", 4},
 	{"one part of it striped",
 	 LVS(LV("a", PLAIN) "segment_count = 2 " LINEAR(1, 0, 4, 5)
 		     SEG(2, 4, 6, "striped",

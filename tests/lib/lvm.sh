@@ -5,17 +5,26 @@
 # A group vg0 on a file; its extents are of 4 MiB and begin at 1 MiB. Where its volumes are is taken down in
 # $WORK/pieces.LV.
 
-# PV: lvm2 sees this file only, through $LOOP, and neither asks nor tells the kernel about volumes
-lvm_attach() {
-	attach_loop "$1" 512
+# LOOP...: lvm2 sees these only, and neither asks nor tells the kernel about volumes
+lvm_see() {
+	local device filter=
+	for device; do
+		filter+="\"a|^$device\$|\", "
+	done
 	mkdir -p "$WORK/etc" "$WORK/lock"
 	cat >"$WORK/etc/lvm.conf" <<-END
-		devices { scan = ["/dev"] use_devicesfile = 0 global_filter = ["a|^$LOOP\$|", "r|.*|"]
+		devices { scan = ["/dev"] use_devicesfile = 0 global_filter = [$filter"r|.*|"]
 		  obtain_device_list_from_udev = 0 external_device_info_source = "none" }
 		global { locking_dir = "$WORK/lock" use_lvmpolld = 0 event_activation = 0 }
 		activation { udev_sync = 0 udev_rules = 0 monitoring = 0 }
 		backup { backup = 0 archive = 0 }
 	END
+}
+
+# PV: its loop device is $LOOP
+lvm_attach() {
+	attach_loop "$1" 512
+	lvm_see "$LOOP"
 }
 
 lvm2() {

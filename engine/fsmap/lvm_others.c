@@ -117,8 +117,8 @@ static int compare(struct lvm_group *g, struct lvm_place *place)
 	int ret = fsmap_look_at(g->r, place->dev, look, &s, reason, sizeof(reason));
 	if (ret != FSMAP_IS_WHOLE)
 		return ret;
-	snprintf(place->why, sizeof(place->why), "of %.50s, which has a part of it: %.90s",
-		 place->dev->name, reason);
+	snprintf(place->why, sizeof(place->why), "%.50s has a part of it: %.90s", place->dev->name,
+		 reason);
 	return 0;
 }
 

@@ -134,7 +134,7 @@ static const struct doubt doubts[] = {
 	{"a copy of this disk", OTHERS_FOUND, true, NULL, NULL,
 	 "two attached disks say that they are its physical volume " TEXT_A, FSMAP_UNION},
 	{"another state", OTHERS_FOUND, false, NULL, GROUP("", LINEAR_LV("b")),
-	 "which has a part of it: its LVM metadata is not the same", FSMAP_UNION},
+	 " has a part of it: its LVM metadata is not the same", FSMAP_UNION},
 	{"another seqno", OTHERS_FOUND, false, NULL,
 	 "g { id = \"i\" seqno = 4 format = \"lvm2\" flags = [] extent_size = 2048 "
 	 "physical_volumes { " PV(0, TEXT_A, "")

@@ -18,6 +18,12 @@
 #define PROGRESS_STEP	 100 /* permille between two sentences */
 #define PROGRESS_SECONDS 60  /* or so much time */
 
+/* A choice as it was said. */
+struct said {
+	char label[16];
+	int id;
+};
+
 struct face_plain {
 	struct face face;
 	struct guard guard;	  /* a password is asked for without an echo */
@@ -31,7 +37,9 @@ struct face_plain {
 	unsigned int told; /* permille of the last progress sentence */
 	time_t told_at;
 	bool progressing;
-	char *warned; /* the last warning that was said while something runs */
+	char *warned;	   /* the last warning that was said while something runs */
+	struct said *said; /* what the page offered when it was said; NULL = it was not */
+	size_t n_said;
 };
 
 static void sentence(const char *text)
@@ -179,6 +187,27 @@ static void say_progress(struct face_plain *p, const struct page *page,
 	fflush(stdout);
 }
 
+static void forget_said(struct face_plain *p)
+{
+	free(p->said);
+	p->said = NULL;
+	p->n_said = 0;
+}
+
+/* Something may come to the page before the answer does, and move the numbers. */
+static void keep_said(struct face_plain *p, const struct page *page)
+{
+	p->said = calloc(page->n + 1, sizeof(*p->said));
+	for (size_t i = 0; i < page->n && p->said; i++) {
+		const struct page_block *block = &page->blocks[i];
+		if (!page_can_focus(block))
+			continue;
+		struct said *said = &p->said[p->n_said++];
+		label_of(page, block, said->label);
+		said->id = block->id;
+	}
+}
+
 static void show(struct face *face, const struct page *page, struct face_view *view, bool fresh)
 {
 	struct face_plain *p = (struct face_plain *)face;
@@ -190,9 +219,12 @@ static void show(struct face *face, const struct page *page, struct face_view *v
 	} else {
 		p->progressing = false;
 	}
+	if (fresh)
+		forget_said(p);
 	if (!fresh || gauge)
 		return;
 	say_page(page);
+	keep_said(p, page);
 	if (page->enter)
 		fputs(_("Choice? Enter alone goes on. "), stdout);
 	else if (page_focus(page, 0))
@@ -213,6 +245,21 @@ static const struct page_block *by_label(const struct page *page, const char *an
 			return &page->blocks[i];
 	}
 	return NULL;
+}
+
+static const struct said *said_as(const struct face_plain *p, const char *answer)
+{
+	for (size_t i = 0; i < p->n_said; i++)
+		if (!strcasecmp(p->said[i].label, answer))
+			return &p->said[i];
+	return NULL;
+}
+
+/* NULL: it cannot be chosen any more. */
+static const struct page_block *by_id(const struct page *page, int id)
+{
+	const struct page_block *block = page_focus(page, id);
+	return block && block->id == id ? block : NULL;
 }
 
 static enum request by_letter(const struct page *page, const char *answer)
@@ -266,7 +313,10 @@ static void answer_line(struct face_plain *p, const struct page *page, const cha
 		}
 		return;
 	}
-	const struct page_block *block = by_label(page, answer);
+	const struct said *said = said_as(p, answer);
+	const struct page_block *block = said	   ? by_id(page, said->id)
+					 : p->said ? NULL
+						   : by_label(page, answer);
 	if (block && block->kind == BLOCK_FIELD) {
 		ask_text(p, block);
 		return;
@@ -275,7 +325,7 @@ static void answer_line(struct face_plain *p, const struct page *page, const cha
 		block = page_focus(page, page->enter);
 	event->kind = block ? FACE_CHOOSE : FACE_REQUEST;
 	event->id = block ? block->id : -1;
-	event->request = block ? REQ_NONE : by_letter(page, answer);
+	event->request = block || said ? REQ_NONE : by_letter(page, answer);
 	if (!block && event->request == REQ_NONE && *answer)
 		printf(_("\"%s\" is none of the choices.\n"), answer);
 }
@@ -322,6 +372,7 @@ static void destroy(struct face *face)
 	guard_end(&p->guard);
 	fputs("\n", stdout);
 	fflush(stdout);
+	forget_said(p);
 	free(p->warned);
 	free(p);
 }

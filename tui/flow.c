@@ -165,7 +165,7 @@ const struct disk *flow_disk_of(const struct app *app, const struct unfinished_s
 void flow_fill_unfinished(struct page *page, int first, size_t i,
 			  const struct unfinished_save *save, const char *reason)
 {
-	page_item(page, first + (int)i, i ? 0 : 'U', reason,
+	page_item(page, first + save->number, i ? 0 : 'U', reason,
 		  _("Go on with an unfinished backup, %u %%: %s"), save->percent, save->name);
 }
 
@@ -184,11 +184,13 @@ static void plan_resume(struct app *app, const struct unfinished_save *save,
 	snprintf(plan->name, sizeof(plan->name), "%s", save->name);
 }
 
-bool flow_plan_unfinished(struct app *app, size_t i)
+bool flow_plan_unfinished(struct app *app, int number)
 {
 	struct unfinished_save found[UNFINISHED_MAX];
 	const char *reason;
-	size_t n = unfinished_get(app->unfinished, found);
+	size_t i = 0, n = unfinished_get(app->unfinished, found);
+	while (i < n && found[i].number != number)
+		i++;
 	const struct disk *disk = i < n ? flow_disk_of(app, &found[i], &reason) : NULL;
 	if (disk)
 		plan_resume(app, &found[i], disk);

@@ -37,12 +37,13 @@ void flow_propose_name(struct app *app);
 const struct disk *flow_disk_of(const struct app *app, const struct unfinished_save *save,
 				const char **reason);
 /* One of the unfinished backups as a thing to choose, the first with a key; `reason`: why it cannot
- * be gone on with now, or NULL. `first`: the id of the first of them, `i` which of them it is. */
+ * be gone on with now, or NULL. `first`: added to its number it is the id, `i`: how many were
+ * before it. */
 void flow_fill_unfinished(struct page *page, int first, size_t i,
 			  const struct unfinished_save *save, const char *reason);
-/* Make the plan one that goes on with number i of the unfinished backups; false: it is not possible
- * any more. */
-bool flow_plan_unfinished(struct app *app, size_t i);
+/* Make the plan one that goes on with the unfinished backup of that number; false: it is not
+ * possible any more. */
+bool flow_plan_unfinished(struct app *app, int number);
 /* Whether the stopped backup or rescue of the plan can be gone on with now: NULL, or why not. */
 const char *flow_cannot_go_on(const struct app *app);
 /* Go on with it. */

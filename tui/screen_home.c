@@ -22,7 +22,7 @@ enum home_id {
 	HOME_JOB,
 	HOME_FILES,
 	HOME_UNFINISHED = 100,
-	HOME_RESCUES = 200
+	HOME_RESCUES = 1000
 };
 
 static const struct home_entry {
@@ -51,7 +51,7 @@ static void fill_rescues(const struct app *app, struct page *page, char key)
 	size_t n = unfinished_get_rescues(app->unfinished, found);
 	for (size_t i = 0; i < n; i++) {
 		const struct sv_rescue_end *end = &found[i].entry.source;
-		page_item(page, HOME_RESCUES + (int)i, i ? 0 : key,
+		page_item(page, HOME_RESCUES + found[i].number, i ? 0 : key,
 			  flow_cannot_rescue_on(app, &found[i], &source, &target),
 			  _("Go on with an unfinished rescue, %u %%: %s  S/N %s"), found[i].percent,
 			  *end->model ? end->model : end->name,
@@ -148,11 +148,13 @@ static void begin(struct app *app, enum plan_kind kind, const struct screen_ops 
 	app_push(app, first);
 }
 
-static void rescue_on(struct app *app, size_t i)
+static void rescue_on(struct app *app, int number)
 {
 	struct unfinished_rescue found[UNFINISHED_MAX];
 	const struct disk *source, *target;
-	size_t n = unfinished_get_rescues(app->unfinished, found);
+	size_t i = 0, n = unfinished_get_rescues(app->unfinished, found);
+	while (i < n && found[i].number != number)
+		i++;
 	if (i >= n || flow_cannot_rescue_on(app, &found[i], &source, &target))
 		return;
 	flow_plan_rescue_on(app, &found[i], source, target);
@@ -210,9 +212,8 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 		break;
 	default:
 		if (id >= HOME_RESCUES)
-			rescue_on(app, (size_t)(id - HOME_RESCUES));
-		else if (id >= HOME_UNFINISHED &&
-			 flow_plan_unfinished(app, (size_t)(id - HOME_UNFINISHED)))
+			rescue_on(app, id - HOME_RESCUES);
+		else if (id >= HOME_UNFINISHED && flow_plan_unfinished(app, id - HOME_UNFINISHED))
 			begin(app, PLAN_SAVE, &screen_review);
 		break;
 	}

@@ -3,6 +3,7 @@
 #include "tui/disks.h"
 #include "tui/flow.h"
 #include "tui/i18n.h"
+#include "tui/numbers.h"
 #include "tui/reach.h"
 #include "tui/task.h"
 
@@ -28,6 +29,7 @@ struct candidate {
 	char node[160], label[64], fs[32];
 	uint64_t size;
 	unsigned int disk;
+	int number;	    /* of its node */
 	const char *reason; /* why not there; NULL = it can be */
 };
 
@@ -42,7 +44,8 @@ struct place_state {
 	struct place_list places;
 	struct task *looking; /* a share may take its time to say what is free */
 	struct place_look *look;
-	bool looked; /* once at least */
+	bool looked;		/* once at least */
+	struct numbers numbers; /* of all that was ever listed: paths and nodes */
 	struct candidate mounts[MAX_MOUNTS];
 	size_t n_mounts;
 	uint64_t needed; /* bytes that would be read; 0 = not known */
@@ -94,6 +97,7 @@ static void add_candidates(const struct app *app, struct place_state *s, const s
 		snprintf(c->label, sizeof(c->label), "%.63s",
 			 *part->label ? part->label : part->name);
 		snprintf(c->fs, sizeof(c->fs), "%s", part->fs);
+		c->number = numbers_give(&s->numbers, c->node);
 		c->size = part->size;
 		c->disk = app_disk_number(app, disk);
 		c->reason = not_on_disk(&app->plan, disk);
@@ -126,6 +130,8 @@ static void look_take(struct app *app, struct place_state *s, int ms)
 	places_clear(&s->places);
 	s->places = s->look->places;
 	s->look->places = (struct place_list){0};
+	for (size_t i = 0; i < s->places.n; i++)
+		numbers_give(&s->numbers, s->places.v[i].path);
 	s->looked = true;
 	task_leave(s->looking);
 	s->looking = NULL;
@@ -197,7 +203,7 @@ static void fill_places(const struct app *app, const struct place_state *s, stru
 	for (size_t i = 0; i < s->places.n; i++) {
 		const struct place *place = &s->places.v[i];
 		bool write = flow_writes_store(&app->plan);
-		page_item(page, ID_PLACE + (int)i, 0,
+		page_item(page, ID_PLACE + numbers_find(&s->numbers, place->path), 0,
 			  write && place->read_only ? _("mounted read-only")
 						    : not_on_device(&app->plan, place->kname),
 			  _("%s   %s   %s free   %s"), place->path, place->fs,
@@ -206,7 +212,7 @@ static void fill_places(const struct app *app, const struct place_state *s, stru
 	}
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		const struct candidate *c = &s->mounts[i];
-		page_item(page, ID_MOUNT + (int)i, 0, c->reason,
+		page_item(page, ID_MOUNT + c->number, 0, c->reason,
 			  _("Disk #%u  %s  \"%s\"  %s  %s   Enter mounts it"), c->disk, c->node,
 			  c->label, c->fs, sv_text_size(size, c->size));
 	}
@@ -300,9 +306,9 @@ static void mounted(struct app *app, const char *node, const char *path)
 	look(app, app->top->state);
 }
 
-static void resume(struct app *app, size_t i)
+static void resume(struct app *app, int number)
 {
-	if (flow_plan_unfinished(app, i))
+	if (flow_plan_unfinished(app, number))
 		app_push(app, &screen_review);
 }
 
@@ -337,6 +343,22 @@ static void next(struct app *app)
 		go_there(app);
 }
 
+static void use_place(struct app *app, struct screen *screen, int number)
+{
+	const struct place_state *s = screen->state;
+	for (size_t i = 0; i < s->places.n; i++)
+		if (numbers_find(&s->numbers, s->places.v[i].path) == number)
+			return use_folder(app, screen, s->places.v[i].path);
+}
+
+static void mount_candidate(struct app *app, const struct place_state *s, int number)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].number == number)
+			return reach_mount(app, s->mounts[i].node, flow_writes_store(&app->plan),
+					   mounted);
+}
+
 static bool act(struct app *app, struct screen *screen, enum request request, int id)
 {
 	struct place_state *s = screen->state;
@@ -351,12 +373,11 @@ static bool act(struct app *app, struct screen *screen, enum request request, in
 	else if (id == ID_FORMAT)
 		app_push(app, &screen_format);
 	else if (id >= ID_UNFINISHED)
-		resume(app, (size_t)(id - ID_UNFINISHED));
-	else if (id >= ID_MOUNT && (size_t)(id - ID_MOUNT) < s->n_mounts)
-		reach_mount(app, s->mounts[id - ID_MOUNT].node, flow_writes_store(&app->plan),
-			    mounted);
-	else if (id >= ID_PLACE && (size_t)(id - ID_PLACE) < s->places.n)
-		use_folder(app, screen, s->places.v[id - ID_PLACE].path);
+		resume(app, id - ID_UNFINISHED);
+	else if (id >= ID_MOUNT)
+		mount_candidate(app, s, id - ID_MOUNT);
+	else if (id >= ID_PLACE)
+		use_place(app, screen, id - ID_PLACE);
 	else if (*app->plan.folder)
 		next(app);
 	return false;
@@ -396,6 +417,7 @@ static void done(struct app *app, struct screen *screen)
 	(void)app;
 	task_leave(s->looking);
 	places_clear(&s->places);
+	numbers_clear(&s->numbers);
 }
 
 const struct screen_ops screen_place = {

@@ -2,6 +2,7 @@
  * background */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/unfinished.h"
+#include "tui/numbers.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@ struct unfinished {
 	size_t n;
 	struct unfinished_rescue rescues[UNFINISHED_MAX];
 	size_t n_rescues;
+	struct numbers numbers; /* of all that was ever found, FOLDER/NAME */
 	bool wanted, looking, stop;
 };
 
@@ -199,7 +201,15 @@ static void unfinished_free(struct unfinished *u)
 {
 	pthread_mutex_destroy(&u->lock);
 	pthread_cond_destroy(&u->wake);
+	numbers_clear(&u->numbers);
 	free(u);
+}
+
+static int number_of(struct unfinished *u, const char *folder, const char *name)
+{
+	char path[1400];
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return numbers_give(&u->numbers, path);
 }
 
 static void look_once(struct unfinished *u)
@@ -219,6 +229,10 @@ static void look_once(struct unfinished *u)
 	u->n = look->n;
 	memcpy(u->rescues, look->rescues, sizeof(u->rescues));
 	u->n_rescues = look->n_rescues;
+	for (size_t i = 0; i < u->n; i++)
+		u->found[i].number = number_of(u, u->found[i].folder, u->found[i].name);
+	for (size_t i = 0; i < u->n_rescues; i++)
+		u->rescues[i].number = number_of(u, u->rescues[i].folder, u->rescues[i].entry.name);
 	free(look);
 }
 

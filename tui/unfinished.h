@@ -12,6 +12,7 @@ struct unfinished_save {
 	char model[80], serial[80], wwn[80]; /* of its disk */
 	uint64_t size;
 	unsigned int percent;
+	int number; /* stays its own as long as the program runs, < NUMBERS_MAX; -1 = none */
 };
 
 /* Likewise. */
@@ -19,6 +20,7 @@ struct unfinished_rescue {
 	char folder[1024]; /* of the map */
 	struct sv_rescue_entry entry;
 	unsigned int percent;
+	int number; /* likewise */
 };
 
 #define UNFINISHED_MAX 16

@@ -236,8 +236,8 @@ check-dirty: all
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer
 ASAN      := BUILD=build-asan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
 TSAN      := BUILD=build-tsan CFLAGS='$(SAN_FLAGS)' SANITIZE='-fsanitize=thread'
-# a walk through all pages is slow under them, beside other tests the more
-SAN_TIME  := TEST_TIMEOUT=$(or $(TEST_TIMEOUT),2700)
+# a walk through all pages is slow under them, beside other tests the more; and until it is given up, a screen may take longer
+SAN_TIME  := TEST_TIMEOUT=$(or $(TEST_TIMEOUT),2700) SEE_TRIES=1800 SEE_SECONDS=180
 
 ## check-asan: unit tests, round trips and the interface under AddressSanitizer and UBSan (build-asan/)
 check-asan:

@@ -6,7 +6,7 @@
 # tests do with loop devices at the same time, and whatever disks the machine has, the screens are the same.
 
 # how often a screen is looked at before it is given up, ten times a second where looking costs nothing
-SEE_TRIES=300
+SEE_TRIES=${SEE_TRIES:-300}
 # how often it is looked whether a key has moved the mark; only where a line lags
 MARK_TRIES=0
 
@@ -51,10 +51,10 @@ start_screen() {
 	# another one each time: a server that is on its way out would take the new session with it; and not in $WORK, for the name
 	# of a socket has 107 bytes at most
 	TMUX_SOCKET=$(mktemp -u -t salvor-tmux-XXXXXX)
-	rm -f -- "$WORK/ended"
+	rm -f -- "$WORK/ended" "$WORK/trace"
 	# shellcheck disable=SC2016 # for the inner shell
 	tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x "$columns" -y "$rows" -s screen \
-		env LC_ALL=C.UTF-8 TERM=tmux-256color SALVOR_ROOT="$ROOT" SALVOR_UI=tui SHELL=/bin/sh "$@" \
+		env LC_ALL=C.UTF-8 TERM=tmux-256color SALVOR_ROOT="$ROOT" SALVOR_UI=tui SALVOR_TRACE="$WORK/trace" SHELL=/bin/sh "$@" \
 		sh -c '"$0"; echo $? >"$1"; sleep 1000' "$SALVOR" "$WORK/ended"
 	cleanup_fn end_screen
 }
@@ -67,6 +67,8 @@ end_screen() {
 resize_screen() { tmux -S "$TMUX_SOCKET" resize-window -t screen -x "$1" -y "$2"; }
 
 keys() { tmux -S "$TMUX_SOCKET" send-keys -t screen "$@"; }
+# how many keys the program has dealt with
+handled() { { cat "$WORK/trace" 2>/dev/null || true; } | tail -n 1 | awk '{ n = $2 } END { print n + 0 }'; }
 # typed letter by letter, whatever a name of a key it may be
 type_text() { tmux -S "$TMUX_SOCKET" send-keys -t screen -l "$1"; }
 
@@ -104,14 +106,22 @@ see_not() { ! screen | has -F -- "$1" || { screen >&2; fail "the screen shows: $
 # the line that the mark is on
 marked() { screen | grep -E '^(►|>)' || true; }
 
-# KEY: move the mark; on a line that lags (MARK_TRIES) wait for it, for a second key would go on from where it is not yet
+# KEY: move the mark until it is where the key moved it, for a second key would go on from where it is not yet: the program says
+# that it has dealt with it; where that is not known, and the line lags (MARK_TRIES), the mark is looked at
 move_mark() {
-	local before i
-	before=$(marked)
+	local mark dealt i
+	mark=$(marked)
+	dealt=$(handled)
 	keys "$1"
+	for ((i = 0; i < SEE_TRIES; i++)); do
+		[ -e "$WORK/trace" ] || break
+		[ "$(handled)" -le "$dealt" ] || break
+		sleep 0.05
+	done
+	# for the terminal, which has been told
 	sleep 0.15
 	for ((i = 0; i < MARK_TRIES; i++)); do
-		[ "$(marked)" = "$before" ] || break
+		[ "$(marked)" = "$mark" ] || break
 		sleep 0.1
 	done
 }
@@ -138,7 +148,7 @@ fill_in() {
 # CODE: the program ends with it
 ended_with() {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < SEE_TRIES; i++)); do
 		[ ! -s "$WORK/ended" ] || break
 		sleep 0.1
 	done

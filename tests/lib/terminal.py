@@ -16,7 +16,8 @@ import time
 
 import pyte
 
-PATIENCE = 120  # seconds until something that never comes is given up
+# seconds until something that never comes is given up
+PATIENCE = 2 * float(os.environ.get("SEE_SECONDS", "60"))
 KEYS = {"Up": "\033[A", "Down": "\033[B", "Right": "\033[C", "Left": "\033[D", "Home": "\033[1~", "End": "\033[4~",
         "PgUp": "\033[5~", "PgDn": "\033[6~", "Enter": "\r", "Esc": "\033", "Space": " ", "F1": "\033[[A", "C-u": "\x15"}
 COLOURS = {"red": "r", "green": "g", "brown": "y", "blue": "b", "cyan": "c", "white": "w", "default": "-"}

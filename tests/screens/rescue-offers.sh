@@ -96,9 +96,7 @@ see '1 cell = '
 ! screen | LC_ALL=C grep -q '[^ -~]' || fail 'not only ASCII'
 tmux -S "$TMUX_SOCKET" capture-pane -e -p -t screen | has -F $'\033[1m\033[32m#' || fail 'what is copied has no colour'
 answer_of "${source##*/}" ata-pending
-SEE_TRIES=900
-see 'DONE, BUT SOME AREAS COULD NOT BE READ.'
-SEE_TRIES=300
+SEE_TRIES=$((3 * SEE_TRIES)) see 'DONE, BUT SOME AREAS COULD NOT BE READ.'
 end_screen
 
 note 'German'

@@ -42,8 +42,8 @@ keys Escape
 
 note 'the cursor stands on what is chosen'
 see 'What do you want to do?'
-keys Home Down
-sleep 0.5
+move_mark Home
+move_mark Down
 y=$(tmux -S "$TMUX_SOCKET" display-message -p -t screen '#{cursor_y}')
 screen | sed -n "$((y + 1))p" | has -F 'Restore' || fail "the cursor stands on line $y"
 

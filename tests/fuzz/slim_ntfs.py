@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # slim_ntfs.py - make a small NTFS image small enough for a seed, and turn what tools do not make
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""usage: slim_ntfs.py IMAGE clean|unclean|emptied|pieces
+"""usage: slim_ntfs.py IMAGE clean|unclean|emptied|pieces|logged-1|logged-2
 
 Throws the content of $UpCase, $AttrDef and $LogFile away. The log becomes two restart pages (clean or
 unclean) or is shortened and empty. "pieces": $Bitmap lies over an attribute list and an extension
-record."""
+record. "logged-N": the log, of version N, holds records of all the kinds that name clusters."""
+import importlib.machinery
+import os
 import struct
 import sys
 
@@ -124,6 +126,39 @@ def restart_page(clean):
     return bytes(page)
 
 
+def log_maker():
+    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../lib/ntfs-log.py")
+    return importlib.machinery.SourceFileLoader("ntfs_log", path).load_module()
+
+
+def fill_log(img, major):
+    made = log_maker()
+    place, size = img.extent(2)
+    log = made.Log(bytes(size), major)
+    log.begin(0)
+    attr = bytearray(0x50)
+    struct.pack_into("<IIB", attr, 0, DATA, len(attr), 1)
+    struct.pack_into("<QQH", attr, 16, 0, 3, 64)
+    attr[64:70] = struct.pack("<BBI", 0x41, 4, 0x150)
+    head = b"FILE" + struct.pack("<HHQHHHHII8x", 0x30, 3, 0, 1, 1, 0x38, 1, 0x38 + len(attr) + 8, 1024).ljust(0x34, b"\0")
+    bits, lcn = struct.pack("<II", 0x140, 9), img.extent(6)[0] // img.cluster
+    log.append(2, bytes(64))
+    log.open(made.MFT, 0, 1)
+    log.change(made.SET_BITS, made.CLEAR_BITS, made.BITMAP, 0, 0, [lcn], bits, bits)
+    log.change(made.INIT_RECORD, 0, made.MFT, 20, 2, [9], head + bytes(attr) + struct.pack("<II", END, 0))
+    log.change(5, 6, made.MFT, 20, 2, [9], bytes(attr))
+    log.change(6, 5, made.MFT, 20, 2, [9], b"", bytes(attr))
+    log.change(4, 4, made.MFT, 20, 2, [9], bytes(attr), bytes(attr))
+    log.change(9, 9, made.MFT, 20, 2, [9], bytes(attr[64:]), bytes(attr[64:]))
+    log.append(1, struct.pack("<HHHHHHHH", 7, 7, 40, 8, 40, 8, 24, 0).ljust(3500, b"\0"))
+    log.change(made.FORGET, 1, 0, 0, 0, [])
+    log.end()
+    img.b[place:place + size] = bytes(size)
+    for at in range(0, log.size, made.PAGE):
+        if log.b[at:at + 4] in (b"RSTR", b"RCRD"):
+            img.b[place + at:place + at + made.PAGE] = log.b[at:at + made.PAGE]
+
+
 def empty_log(img):
     """all ones, and one cluster long"""
     place, _ = img.extent(2)
@@ -148,6 +183,8 @@ def main():
         img.b[place:place + size] = bytes(size)
     if kind == "emptied":
         empty_log(img)
+    elif kind.startswith("logged"):
+        fill_log(img, int(kind[-1]))
     else:
         place, _ = img.extent(2)
         for at in (place, place + 4096):

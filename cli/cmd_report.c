@@ -54,6 +54,7 @@ static json_t *volume_json(const struct sv_report_volume *v)
 	for (size_t i = 0; i < f->n_areas; i++)
 		cli_json_push(areas, area_json(&f->areas[i]));
 	cli_json_bytes(o, "number", (uint64_t)v->number);
+	cli_json_text(o, "name", v->name);
 	cli_json_bytes(o, "start", v->start);
 	cli_json_bytes(o, "size", v->size);
 	cli_json_text(o, "fs", f->fs);
@@ -62,6 +63,7 @@ static json_t *volume_json(const struct sv_report_volume *v)
 	cli_json_text(o, "caution", f->caution);
 	cli_json_bytes(o, "lost", v->lost);
 	cli_json_bytes(o, "in_files", f->in_files);
+	cli_json_bytes(o, "in_volumes", f->in_inner);
 	cli_json_bytes(o, "metadata", f->metadata);
 	cli_json_bytes(o, "free", f->free);
 	cli_json_bytes(o, "unknown", f->unknown);
@@ -107,14 +109,29 @@ static int print_text(const struct sv_report *r, struct sv_err *err)
 	return 0;
 }
 
+/* Keys, and who works with them, are not left behind. */
+static int read_report(const struct sv_report_params *params, struct sv_report **report,
+		       struct sv_err *err)
+{
+	if (!sv_unlock_has_keys(params->unlock))
+		return sv_report_read(params, report, err);
+	cli_signals_hold();
+	int rc = sv_report_read(params, report, err);
+	int stopped = cli_signals_release(rc ? NULL : err);
+	return rc ? rc : stopped;
+}
+
 int cmd_report(const struct cli_args *args, struct sv_err *err)
 {
+	struct sv_unlock unlock;
+	cli_unlock_init(args, &unlock);
 	struct sv_report_params params = {.root = args->root,
 					  .what = args->words[0],
 					  .copy = args->copy,
-					  .sector_size = args->sector_size};
+					  .sector_size = args->sector_size,
+					  .unlock = &unlock};
 	struct sv_report *report = NULL;
-	int rc = sv_report_read(&params, &report, err);
+	int rc = read_report(&params, &report, err);
 	if (!rc)
 		rc = args->json ? cli_json_line(cli_json_report(report), err)
 				: print_text(report, err);

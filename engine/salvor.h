@@ -375,13 +375,17 @@ struct sv_report_params {
 	const char *what; /* the mapfile of a rescue, or a folder that a job made: an image, copied
 			     files */
 	const char *copy; /* of a mapfile: what was rescued onto; NULL = as its side file says */
-	uint32_t sector_size; /* of a raw file; 0 = find out */
+	uint32_t sector_size;		/* of a raw file; 0 = find out */
+	const struct sv_unlock *unlock; /* of encrypted volumes; NULL: they stay locked */
 };
 
 /* A volume that lost something. */
 struct sv_report_volume {
-	int number; /* of the partition; 0: a filesystem on the bare device */
-	uint64_t start, size;
+	int number;	/* of the partition; 0: a filesystem on the bare device */
+	char name[304]; /* of one inside of it, from the outside in: "LUKS2, vg0/root"; "" of the
+			   partition itself, which comes before those inside */
+	uint64_t start; /* of the partition */
+	uint64_t size;
 	uint64_t lost;		   /* bytes of it */
 	struct fsmap_files *files; /* owned */
 };
@@ -404,7 +408,8 @@ struct sv_report {
 /*
  * What was lost, and whose it was. Reads the copy, not the source. SV_E_NOT_FOUND, SV_E_REFUSED (a
  * map without a side file, and no copy named; a copy that is in use), SV_E_DIFFERS (a damaged
- * image), SV_E_TARGET (the copy cannot be read), SV_E_STORE, SV_E_NOMEM.
+ * image), SV_E_TARGET (the copy cannot be read), SV_E_STORE, SV_E_NOMEM; with `unlock`
+ * SV_E_PASSPHRASE and SV_E_USAGE, and what its ask() says.
  */
 int sv_report_read(const struct sv_report_params *params, struct sv_report **report_ret,
 		   struct sv_err *err);

@@ -50,23 +50,28 @@ static void fill_loss(const struct loss *l, const struct files_file *f, const ch
 		page_text(page, STYLE_NORMAL, _("  %s   only attributes"), path);
 }
 
-static void fill_file(const struct loss *l, const struct files_file *f, struct page *page)
+/* The same path may stand in several volumes of a partition. */
+static void fill_file(const struct loss *l, const struct sv_report_volume *v,
+		      const struct files_file *f, struct page *page)
 {
-	char nameless[80];
+	char nameless[80], inside[1024];
+	const char *path = f->n_paths ? f->paths[0] : nameless;
 	snprintf(nameless, sizeof(nameless), _("a file without a name, number %llu"),
 		 (unsigned long long)f->id);
-	fill_loss(l, f, f->n_paths ? f->paths[0] : nameless, page);
+	snprintf(inside, sizeof(inside), "%s:%s", v->name, path);
+	fill_loss(l, f, *v->name ? inside : path, page);
 }
 
 /* At most `most` files of a volume; returns how many. */
-static size_t fill_files(const struct fsmap_files *files, size_t most, struct page *page)
+static size_t fill_files(const struct sv_report_volume *v, size_t most, struct page *page)
 {
+	const struct fsmap_files *files = v->files;
 	size_t n = 0;
 	for (size_t i = 0; i < files->n_files && n < most; i++) {
 		struct loss l = loss_of(files, &files->files[i]);
 		if (!l.counts)
 			continue;
-		fill_file(&l, &files->files[i], page);
+		fill_file(&l, v, &files->files[i], page);
 		n++;
 	}
 	return n;
@@ -81,6 +86,8 @@ static void fill_rest(size_t n, struct page *page)
 /* Bytes of lost areas by whose they were. */
 static void fill_totals(const struct fsmap_files *sum, struct page *page)
 {
+	if (!sum->in_files && !sum->metadata && !sum->free && !sum->unknown)
+		return;
 	char files[SV_SIZE_TEXT], meta[SV_SIZE_TEXT], unused[SV_SIZE_TEXT], unknown[SV_SIZE_TEXT];
 	page_text(page, STYLE_NORMAL, _("Hit   files %s  metadata %s  free %s  cannot tell %s"),
 		  sv_text_size(files, sum->in_files), sv_text_size(meta, sum->metadata),
@@ -113,7 +120,7 @@ void hit_summary(const struct app *app, struct page *page)
 			  sum.unknown || sum.metadata ? _("No file is known to be hit.")
 						      : _("No file was hit."));
 	for (size_t i = 0; i < r->n_volumes; i++)
-		named += fill_files(r->volumes[i].files, FEW - named, page);
+		named += fill_files(&r->volumes[i], FEW - named, page);
 	fill_rest(n - named, page);
 	fill_totals(&sum, page);
 	flow_rescue_report(app, list, sizeof(list));
@@ -127,10 +134,10 @@ void hit_summary(const struct app *app, struct page *page)
 
 static void fill_head(const struct sv_report_volume *v, struct page *page)
 {
-	char lost[SV_SIZE_TEXT], what[320];
+	char lost[SV_SIZE_TEXT], what[640];
 	const struct fsmap_files *f = v->files;
-	snprintf(what, sizeof(what), "%s%s%.250s", *f->fs ? f->fs : _("unknown"),
-		 *f->label ? " " : "", f->label);
+	snprintf(what, sizeof(what), "%s%s%s%s%.250s", v->name, *v->name ? ", " : "",
+		 *f->fs ? f->fs : _("unknown"), *f->label ? " " : "", f->label);
 	sv_text_size(lost, v->lost);
 	if (v->number)
 		page_head(page, _("Partition %d, %s: %s lost"), v->number, what, lost);
@@ -148,7 +155,7 @@ static size_t fill_volume(const struct sv_report_volume *v, size_t most, struct 
 			  f->reason);
 	if (*f->caution)
 		page_text(page, STYLE_WARN, _("Something may be missing here: %s"), f->caution);
-	return fill_files(f, most, page);
+	return fill_files(v, most, page);
 }
 
 static void fill(const struct app *app, const struct screen *screen, struct page *page)

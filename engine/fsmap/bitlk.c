@@ -3,6 +3,7 @@
 #include "engine/fsmap/bitlk.h"
 
 #include "engine/fsmap/luks.h"
+#include "engine/fsmap/owners.h"
 #include "engine/util/bytes.h"
 #include "engine/util/extent.h"
 
@@ -133,9 +134,6 @@ static int open_it(struct bitlk *b)
 
 static int judge(struct bitlk *b)
 {
-	int ret = bitlk_read(b);
-	if (ret)
-		return ret;
 	if (b->clear_key)
 		return fsmap_whole(b->r, TITLE ", suspended: stored whole");
 	if (fsmap_unlock(b->r))
@@ -144,21 +142,49 @@ static int judge(struct bitlk *b)
 	return fsmap_whole(b->r, TITLE ", locked: stored whole");
 }
 
+/* Its own bytes, which no key is needed for; *more: there are others. */
+static int tell_own(const struct bitlk *b, struct owners *o, bool *more)
+{
+	static const char what[] = "the metadata of BitLocker";
+	struct sv_extents rest = {0};
+	int ret = owners_metadata(o, 0, b->moved, what);
+	for (int i = 0; !ret && i < BITLK_COPIES; i++)
+		ret = owners_metadata(o, b->copies[i], BITLK_AREA, what);
+	if (!ret)
+		ret = owners_rest(o, &rest);
+	*more = rest.n;
+	sv_extents_clear(&rest);
+	return ret;
+}
+
 static int read_bitlk(struct fsmap_reader *r)
 {
+	struct owners *o = fsmap_owners(r);
 	struct bitlk *b = calloc(1, sizeof(*b));
+	bool more = true;
 	if (!b)
 		return SV_E_NOMEM;
 	b->r = r;
-	int ret = judge(b);
+	int ret = bitlk_read(b);
+	if (!ret && o)
+		ret = tell_own(b, o, &more);
+	if (!ret && more)
+		ret = judge(b);
 	free(b->area);
 	free(b);
 	return ret;
+}
+
+static int bitlk_files(struct fsmap_reader *r, struct owners *o)
+{
+	(void)o;
+	return read_bitlk(r);
 }
 
 const struct fsmap_ops fsmap_bitlk_ops = {
 	.name = "bitlk",
 	.types = (const char *const[]){"BitLocker", NULL},
 	.read = read_bitlk,
+	.files = bitlk_files,
 	.container = true,
 };

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 struct blk_dev;
+struct unlock;
 
 /* What a file loses. */
 enum files_kind {
@@ -51,7 +52,8 @@ struct files_area {
 	const char *what;    /* METADATA: constant words ("an inode table"); else NULL */
 };
 
-/* The answer. Bytes of the lost areas are in `losses` (perhaps in several), or in one area. */
+/* The answer. Bytes of the lost areas are in `losses` (perhaps in several), in one area, or in a
+ * volume inside. */
 struct fsmap_files {
 	char fs[32];	   /* libblkid's type name, "" when unknown */
 	char label[256];   /* "" when none */
@@ -64,18 +66,31 @@ struct fsmap_files {
 	size_t n_losses;
 	struct files_area *areas;
 	size_t n_areas;
-	uint64_t metadata, free, unknown,
-		in_files; /* bytes of `lost` in each; a byte counts once */
+	uint64_t metadata, free, unknown, in_files,
+		in_inner;	   /* bytes of `lost` in each; a byte counts once */
+	struct files_inner *inner; /* what stands in this one, and was hit */
+	size_t n_inner;
+};
+
+/* A volume inside of another one: a logical volume, what LUKS holds. Its files are in bytes of its
+ * own. */
+struct files_inner {
+	char name[160]; /* "vg0/root", "LUKS2" */
+	uint64_t size, lost;
+	/* where it could not be put together (its reason says why): without areas, because its
+	 * bytes are unknown ones of the outer volume. Owned. */
+	struct fsmap_files *files;
 };
 
 /*
  * Who owns the bytes of `lost` (a normal list, in bytes of the volume)? `vol` may hold anything
  * there: nothing of it is believed. One pass over the filesystem's metadata; what is kept in memory
  * is what was hit and a few bytes per folder. Never fails for what is on the disk. *stop (may be
- * NULL) ends it early: SV_E_STOPPED. SV_E_NOMEM. Release with fsmap_files_destroy().
+ * NULL) ends it early: SV_E_STOPPED. SV_E_NOMEM. Encrypted volumes are opened with the keys of
+ * `unlock` (NULL: they stay locked), as by fsmap_read(). Release with fsmap_files_destroy().
  */
-int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost, const atomic_int *stop,
-		     struct fsmap_files **files_ret, struct sv_err *err);
+int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost, struct unlock *unlock,
+		     const atomic_int *stop, struct fsmap_files **files_ret, struct sv_err *err);
 void fsmap_files_destroy(struct fsmap_files *files);
 
 /* "content", "map", "record", "entries", "attributes", "slack"; "metadata", "free", "unknown". */

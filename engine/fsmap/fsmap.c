@@ -1,5 +1,6 @@
 /* fsmap.c - the core of the map readers: collect what is proven free, subtract every doubt */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/fsmap/owners.h"
 #include "engine/fsmap/reader_priv.h"
 
 #include "engine/util/bytes.h"
@@ -31,7 +32,7 @@ uint32_t fsmap_sector_size(const struct fsmap_reader *r)
 
 struct blk_dev *fsmap_device(const struct fsmap_reader *r)
 {
-	return r->vol;
+	return r->owners ? owners_zeros(r->owners) : r->vol;
 }
 
 const char *fsmap_type(const struct fsmap_reader *r)
@@ -47,6 +48,19 @@ struct unlock *fsmap_unlock(const struct fsmap_reader *r)
 bool fsmap_wants_ntfs_union(const struct fsmap_reader *r)
 {
 	return r->around.how.ntfs_union;
+}
+
+struct owners *fsmap_owners(const struct fsmap_reader *r)
+{
+	return r->owners;
+}
+
+int fsmap_tell_free(struct fsmap_reader *r)
+{
+	int rc = 0;
+	for (size_t i = 0; !rc && i < r->free.n; i++)
+		rc = owners_free(r->owners, r->free.v[i].start, r->free.v[i].len);
+	return rc;
 }
 
 void fsmap_name_volume(const struct fsmap_reader *r, const char *title, char *text, size_t len)
@@ -92,6 +106,19 @@ int fsmap_whole(struct fsmap_reader *r, const char *fmt, ...)
 	r->map->state = FSMAP_WHOLE;
 	r->whole = true;
 	return FSMAP_IS_WHOLE;
+}
+
+int fsmap_doubt(struct fsmap_reader *r, const char *fmt, ...)
+{
+	char why[240];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	if (!r->owners)
+		return fsmap_whole(r, "%s", why);
+	owners_caution(r->owners, "%s", why);
+	return 0;
 }
 
 void fsmap_union(struct fsmap_reader *r, const char *fmt, ...)
@@ -165,6 +192,14 @@ int fsmap_read_copy(struct fsmap_reader *r, void *buf, size_t len, uint64_t off,
 {
 	int rc = read_bytes(r, buf, len, off, what, ok);
 	return rc ? rc : note_meta(r, len, off);
+}
+
+int fsmap_read_maybe(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what,
+		     bool *ok)
+{
+	*ok = true;
+	return r->owners ? fsmap_read_copy(r, buf, len, off, what, ok)
+			 : fsmap_read_meta(r, buf, len, off, what);
 }
 
 /* Keep at most LIST_MAX / 2 free ranges: the longest. */
@@ -327,20 +362,11 @@ static int run_reader(struct blk_dev *vol, const struct fsmap_ops *ops, struct f
 	return rc;
 }
 
-int fsmap_search(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
-		 struct owners *o, char *reason, size_t reason_len)
+void fsmap_set_names(struct fsmap *map, const struct fsmap_probe *probe)
 {
-	struct fsmap map = {.size = vol->size};
-	struct fsmap_reader r = {.vol = vol, .map = &map, .searching = true};
-	snprintf(map.fs, sizeof(map.fs), "%s", type);
-	int rc = ops->files(&r, o);
-	if (rc == FSMAP_IS_WHOLE)
-		snprintf(reason, reason_len, "%s",
-			 *map.reason ? map.reason : "what would tell cannot be read");
-	sv_extents_clear(&r.free);
-	sv_extents_clear(&r.used);
-	sv_extents_clear(&r.meta);
-	return SV_MIN(rc, 0);
+	snprintf(map->fs, sizeof(map->fs), "%s", probe->type);
+	snprintf(map->label, sizeof(map->label), "%s", probe->label);
+	snprintf(map->uuid, sizeof(map->uuid), "%s", probe->uuid);
 }
 
 static struct fsmap *map_create(struct blk_dev *vol)
@@ -415,9 +441,7 @@ int fsmap_read_at(struct blk_dev *vol, const struct fsmap_around *around, struct
 		return sv_fail_nomem(err);
 	}
 	const struct fsmap_ops *ops = choose(&probe, rc, why, sizeof(why));
-	snprintf(map->fs, sizeof(map->fs), "%s", probe.type);
-	snprintf(map->label, sizeof(map->label), "%s", probe.label);
-	snprintf(map->uuid, sizeof(map->uuid), "%s", probe.uuid);
+	fsmap_set_names(map, &probe);
 	return complete(vol, ops, map, why, around, map_ret, err);
 }
 

@@ -132,6 +132,8 @@ int fsmap_read_inner(struct fsmap_reader *r, const char *name, const struct blk_
 		     size_t n)
 {
 	struct inside in = {.name = name, .segments = segments, .n = n, .unit = 1};
+	if (r->owners)
+		return owners_segments(r, name, segments, n);
 	if (too_deep(r, name))
 		return 0;
 	int rc = map_segments(r, name, &in);
@@ -145,7 +147,7 @@ int fsmap_probe_without(struct fsmap_reader *r, uint64_t off, struct fsmap_probe
 {
 	static const uint8_t zeros[4096];
 	struct blk_dev *dev = NULL;
-	int rc = blk_overlay_create(r->vol, sizeof(zeros), &dev);
+	int rc = blk_overlay_create(fsmap_device(r), sizeof(zeros), &dev);
 	if (!rc)
 		rc = blk_pwrite(dev, zeros, sizeof(zeros), off, NULL);
 	if (!rc)
@@ -199,90 +201,84 @@ int fsmap_read_content(struct fsmap_reader *r, const char *title, const struct b
 	return rc;
 }
 
-/* What is decrypted, in the order in which it is the volume inside. */
-struct parts {
-	const struct blk_piece *order;
-	struct blk_column *columns;
-	struct blk_segment *v;
-	size_t n;
-};
-
-static int parts_init(struct parts *p, const struct fsmap_decrypted *how)
+int fsmap_parts_create(const struct fsmap_decrypted *how, struct blk_dev *below, uint64_t from,
+		       struct fsmap_parts *p)
 {
-	p->order = how->n ? how->order : &how->data;
+	const struct blk_piece *order = how->n ? how->order : &how->data;
 	p->n = how->n ? how->n : 1;
 	p->columns = calloc(p->n, sizeof(*p->columns));
 	p->v = calloc(p->n, sizeof(*p->v));
 	if (!p->columns || !p->v)
 		return SV_E_NOMEM;
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
+		p->columns[i] = (struct blk_column){below, order[i].start - from};
 		p->v[i] = (struct blk_segment){
-			.len = p->order[i].len, .columns = &p->columns[i], .n = 1};
+			.len = order[i].len, .columns = &p->columns[i], .n = 1};
+	}
 	return 0;
 }
 
-/* The parts are those of `below`, which has what the volume has from `from` on. */
-static void parts_point(struct parts *p, struct blk_dev *below, uint64_t from)
+void fsmap_parts_clear(struct fsmap_parts *p)
 {
-	for (size_t i = 0; i < p->n; i++)
-		p->columns[i] = (struct blk_column){below, p->order[i].start - from};
+	free(p->columns);
+	free(p->v);
+	*p = (struct fsmap_parts){0};
 }
 
-/* The map of the volume inside: of what is decrypted, and of the places that hold zeros. */
-static int map_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how,
-			 const struct parts *parts, struct inside *in)
+int fsmap_plain_open(struct blk_dev *vol, const struct fsmap_decrypted *how, struct fsmap_plain *p)
 {
-	struct blk_dev *view = NULL, *dev = NULL;
-	int rc = blk_segments_create(parts->v, parts->n, r->vol->name, &view, NULL);
+	int rc = blk_window_create(vol, how->data.start, how->data.len, vol->name, &p->below, NULL);
 	if (!rc)
-		rc = blk_holes_create(view, how->blank, true, &dev);
+		rc = blk_crypt_create(p->below, how->crypt, vol->name, &p->plain, NULL);
 	if (!rc)
-		rc = map_inner(r, dev, &in->map);
+		rc = fsmap_parts_create(how, p->plain, how->data.start, &p->parts);
 	if (!rc)
-		rc = seal_digest(how->crypt, in);
-	blk_close(dev);
-	blk_close(view);
-	return rc;
+		rc = blk_segments_create(p->parts.v, p->parts.n, vol->name, &p->view, NULL);
+	return rc ? rc : blk_holes_create(p->view, how->blank, true, &p->dev);
 }
 
-static int read_plain(struct fsmap_reader *r, const struct fsmap_decrypted *how,
-		      struct blk_dev *plain)
+void fsmap_plain_close(struct fsmap_plain *p)
 {
-	struct parts parts = {0};
-	struct inside in = {.unit = how->crypt->sector_size};
+	blk_close(p->dev);
+	blk_close(p->view);
+	fsmap_parts_clear(&p->parts);
+	blk_close(p->plain);
+	blk_close(p->below);
+}
+
+/* What the map of the volume inside has for free, in the places that it has here. */
+static int take_plain(struct fsmap_reader *r, const struct fsmap_decrypted *how, struct inside *in)
+{
+	struct fsmap_parts here = {0};
 	char opened[64];
 	snprintf(opened, sizeof(opened), "%s, unlocked", how->title);
-	int rc = parts_init(&parts, how);
-	if (!rc) {
-		parts_point(&parts, plain, how->data.start);
-		rc = map_decrypted(r, how, &parts, &in);
-	}
-	if (!rc) {
-		parts_point(&parts, r->vol, 0);
-		in.segments = parts.v;
-		in.n = parts.n;
-		rc = take_content(r, opened, &in);
-	}
-	fsmap_destroy(in.map);
-	free(parts.columns);
-	free(parts.v);
+	int rc = fsmap_parts_create(how, r->vol, 0, &here);
+	in->segments = here.v;
+	in->n = here.n;
+	if (!rc)
+		rc = take_content(r, opened, in);
+	fsmap_parts_clear(&here);
 	return rc;
 }
 
 int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how)
 {
-	struct blk_dev *below = NULL, *plain = NULL;
+	struct fsmap_plain plain = {0};
+	struct inside in = {.unit = how->crypt->sector_size};
+	if (r->owners)
+		return owners_decrypted(r, how);
 	if (too_deep(r, "what is inside"))
 		return 0;
-	int rc = blk_window_create(r->vol, how->data.start, how->data.len, r->vol->name, &below,
-				   NULL);
-	if (!rc)
-		rc = blk_crypt_create(below, how->crypt, r->vol->name, &plain, NULL);
-	if (!rc)
-		rc = read_plain(r, how, plain);
-	if (rc < 0 && rc != SV_E_NOMEM)
+	int rc = fsmap_plain_open(r->vol, how, &plain);
+	if (rc && rc != SV_E_NOMEM)
 		rc = fsmap_whole(r, "its header says that it is larger than its volume");
-	blk_close(plain);
-	blk_close(below);
+	if (!rc)
+		rc = map_inner(r, plain.dev, &in.map);
+	if (!rc)
+		rc = seal_digest(how->crypt, &in);
+	if (!rc)
+		rc = take_plain(r, how, &in);
+	fsmap_destroy(in.map);
+	fsmap_plain_close(&plain);
 	return rc;
 }

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/luks.h"
 
+#include "engine/fsmap/owners.h"
 #include "engine/fsmap/reader.h"
 #include "engine/util/bytes.h"
 #include "engine/util/text.h"
@@ -17,10 +18,13 @@
  * LUKS1 and LUKS2 On-Disk Format: magic, then a big endian version. Headers and key slots are in
  * front of the data, a second header of version 2 behind the first. All of that is in use.
  */
-#define HEADERS	   (8 * SV_MIB)	  /* of version 2: two of 4 MiB at most */
-#define HEADER_1   4096		  /* of version 1 */
-#define HEADER_MAX (256 * SV_MIB) /* with the key slots; they have at most 128 MiB */
-#define PIECE	   (64 * SV_KIB)  /* a bad sector costs one key slot, not all */
+#define HEADERS	     (8 * SV_MIB)   /* of version 2: two of 4 MiB at most */
+#define HEADER_1     4096	    /* of version 1 */
+#define HEADER_2_MIN (16 * SV_KIB)  /* each of the two of version 2 */
+#define HEAD	     16		    /* bytes that tell what it is */
+#define HEADER_MAX   (256 * SV_MIB) /* with the key slots; they have at most 128 MiB */
+#define SECTOR	     512
+#define PIECE	     (64 * SV_KIB) /* a bad sector costs one key slot, not all */
 
 struct luks {
 	struct fsmap_reader *r;
@@ -48,13 +52,21 @@ static int write_piece(const struct luks *l, size_t len, uint64_t off)
 	return 0;
 }
 
+/* Both headers of version 2 may stand in one piece: where it is known what was lost, no more than
+ * that is. */
+static uint64_t piece_len(const struct luks *l)
+{
+	const struct owners *o = fsmap_owners(l->r);
+	return o && owners_touch(o, l->copied, PIECE) ? SECTOR : PIECE;
+}
+
 /* Up to `end`; what cannot be read stays a hole. */
 static int copy_header(struct luks *l, uint64_t end)
 {
 	int ret = 0;
 	end = SV_MIN(end, fsmap_size(l->r));
 	while (!ret && l->copied < end) {
-		size_t n = (size_t)SV_MIN(end - l->copied, PIECE);
+		size_t n = (size_t)SV_MIN(end - l->copied, piece_len(l));
 		bool ok = false;
 		ret = fsmap_read_copy(l->r, l->buf, n, l->copied, "the LUKS header", &ok);
 		if (!ret && ok && !sv_is_zero(l->buf, n))
@@ -214,26 +226,110 @@ static int open_luks(struct fsmap_reader *r, const uint8_t *head, unsigned int v
 	return ret;
 }
 
+static int check_head(struct fsmap_reader *r, const uint8_t *head, unsigned int *version)
+{
+	*version = get_be16(head + 6);
+	if (memcmp(head, "LUKS\xba\xbe", 6) != 0 || *version < 1 || *version > 2)
+		return fsmap_whole(r, "its LUKS header is damaged or of an unknown version");
+	return 0;
+}
+
+static int too_small(struct fsmap_reader *r)
+{
+	return fsmap_whole(r, "it is too small for a LUKS header");
+}
+
 static int read_luks(struct fsmap_reader *r)
 {
-	uint8_t head[16];
+	uint8_t head[HEAD];
+	unsigned int version = 0;
 	if (fsmap_size(r) < sizeof(head))
-		return fsmap_whole(r, "it is too small for a LUKS header");
+		return too_small(r);
 	int ret = fsmap_read_meta(r, head, sizeof(head), 0, "the LUKS header");
+	if (!ret)
+		ret = check_head(r, head, &version);
 	if (ret)
 		return ret;
-	uint16_t version = get_be16(head + 6);
-	if (memcmp(head, "LUKS\xba\xbe", 6) != 0 || version < 1 || version > 2)
-		return fsmap_whole(r, "its LUKS header is damaged or of an unknown version");
 	if (fsmap_unlock(r))
 		return open_luks(r, head, version);
 	fsmap_set_locked(r);
 	return fsmap_whole(r, "LUKS%u, locked: stored whole", version);
 }
 
+/* ---- the search for owners ---- */
+
+/* The first header of version 2 is lost: the second stands where the first ends. */
+static int find_second(struct fsmap_reader *r, uint8_t *head)
+{
+	for (uint64_t at = HEADER_2_MIN; at <= HEADERS / 2 && at + HEAD <= fsmap_size(r); at *= 2) {
+		bool ok = false;
+		int ret = fsmap_read_copy(r, head, HEAD, at, "the LUKS header", &ok);
+		if (ret)
+			return ret;
+		if (ok && !memcmp(head, "SKUL\xba\xbe\x00\x02", 8) && get_be64(head + 8) == at)
+			return 0;
+	}
+	return fsmap_whole(r, "its LUKS header is lost");
+}
+
+static int find_head(struct fsmap_reader *r, uint8_t *head, unsigned int *version)
+{
+	bool ok = false;
+	if (fsmap_size(r) < HEAD)
+		return too_small(r);
+	int ret = fsmap_read_copy(r, head, HEAD, 0, "the LUKS header", &ok);
+	if (!ret && ok)
+		return check_head(r, head, version);
+	*version = 2;
+	return ret ? ret : find_second(r, head);
+}
+
+static int tell_header(const struct luks *l, struct owners *o, uint64_t len)
+{
+	return owners_metadata(o, 0, SV_MIN(len, fsmap_size(l->r)), "the header of LUKS");
+}
+
+/* Where its data lie does not take a key. */
+static int tell_headers(struct luks *l, struct owners *o)
+{
+	int ret = begin(l);
+	if (!ret)
+		ret = tell_header(l, o, l->headers);
+	if (!ret)
+		ret = look(l);
+	return ret ? ret : tell_header(l, o, l->answer.offset);
+}
+
+static int search(struct luks *l, struct owners *o)
+{
+	uint64_t size = fsmap_size(l->r);
+	int ret = tell_headers(l, o);
+	if (ret || l->answer.offset >= size ||
+	    !owners_touch(o, l->answer.offset, size - l->answer.offset))
+		return ret;
+	if (!fsmap_unlock(l->r))
+		return fsmap_whole(l->r, "%s, locked", l->title);
+	ret = find_key(l);
+	return ret ? ret : map_inside(l);
+}
+
+static int luks_files(struct fsmap_reader *r, struct owners *o)
+{
+	struct luks l = {.r = r, .image = -1};
+	uint8_t head[HEAD];
+	int ret = find_head(r, head, &l.version);
+	if (ret)
+		return ret;
+	l.headers = header_len(head, l.version);
+	ret = search(&l, o);
+	end(&l);
+	return ret;
+}
+
 const struct fsmap_ops fsmap_luks_ops = {
 	.name = "luks",
 	.types = (const char *const[]){"crypto_LUKS", NULL},
 	.read = read_luks,
+	.files = luks_files,
 	.container = true,
 };

@@ -1,6 +1,7 @@
 /* lvm.c - used-block map of an LVM2 physical volume, and of the volumes inside */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/lvm.h"
+#include "engine/fsmap/owners.h"
 
 #include <stdlib.h>
 
@@ -20,9 +21,18 @@ static int read_lvm(struct fsmap_reader *r)
 	return ret;
 }
 
+/* The volumes inside are searched where they would be mapped. */
+static int lvm_files(struct fsmap_reader *r, struct owners *o)
+{
+	int ret = read_lvm(r);
+	(void)o;
+	return ret ? ret : fsmap_tell_free(r);
+}
+
 const struct fsmap_ops fsmap_lvm_ops = {
 	.name = "lvm",
 	.types = (const char *const[]){"LVM2_member", NULL},
 	.read = read_lvm,
+	.files = lvm_files,
 	.container = true,
 };

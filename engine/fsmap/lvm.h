@@ -72,6 +72,7 @@ size_t lvm_mentions(const struct lvm_text *t, const struct lvm_node *node, const
 
 struct lvm_pv {
 	struct fsmap_reader *r;
+	bool unlabelled; /* its label, and with it the uuid, is lost; in a search only */
 	char uuid[LVM_UUID_LEN];
 	char *text; /* the metadata, owned; release with free() */
 	size_t len;
@@ -115,6 +116,8 @@ bool lvm_is_uuid(const char *text, size_t len, const char *uuid);
 int lvm_place_read(struct lvm_group *g, const struct lvm_node *pv, struct lvm_place *place);
 /* Which of them logical volumes have: checks all segments that name the place. */
 int lvm_place_take(struct lvm_group *g, struct lvm_place *place);
+/* Add to place->used what a logical volume has of it. */
+int lvm_take_volume(struct lvm_group *g, struct lvm_place *place, const struct lvm_node *lv);
 
 /* ---- lvm_others.c ---- */
 

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/lvm.h"
 
+#include "engine/fsmap/owners.h"
 #include "engine/util/bytes.h"
 
 #include <stdio.h>
@@ -159,6 +160,35 @@ static bool is_part(const struct lvm_group *g, const struct lvm_node *lv)
 	return false;
 }
 
+/* Where a volume is on this disk. */
+static int places_of(struct lvm_group *g, const struct lvm_node *lv, struct sv_extents *dst)
+{
+	struct lvm_place one = g->here;
+	one.used = (struct sv_extents){0};
+	int ret = lvm_take_volume(g, &one, lv);
+	for (size_t i = 0; !ret && i < one.used.n; i++)
+		ret = sv_extents_add(dst, one.first + one.used.v[i].start * g->extent,
+				     one.used.v[i].len * g->extent);
+	sv_extents_normalise(dst);
+	sv_extents_clear(&one.used);
+	return ret;
+}
+
+static int leave(struct lvm_group *g, const struct lvm_node *lv, const char *name, const char *why)
+{
+	struct owners *o = fsmap_owners(g->r);
+	struct sv_extents where = {0};
+	if (!o) {
+		fsmap_union(g->r, "%s is read whole: %s", name, why);
+		return 0;
+	}
+	int ret = places_of(g, lv, &where);
+	if (!ret)
+		ret = owners_untold(o, name, &where, why);
+	sv_extents_clear(&where);
+	return ret;
+}
+
 static int look_into(struct lvm_group *g, const struct lvm_node *lv, struct lying *l)
 {
 	char name[160];
@@ -168,15 +198,11 @@ static int look_into(struct lvm_group *g, const struct lvm_node *lv, struct lyin
 		return 0;
 	/* snapshots, thin pools, caches and mirrors name what they are made of: such a volume's
 	 * own free space may be theirs */
-	if (!has_plain_status(g, lv) || is_part(g, lv)) {
-		fsmap_union(g->r, "%s is read whole: it is part of other volumes", name);
-		return 0;
-	}
+	if (!has_plain_status(g, lv) || is_part(g, lv))
+		return leave(g, lv, name, "it is part of other volumes");
 	if (take_segments(g, lv, l))
 		return fsmap_read_inner(g->r, name, l->v, l->n);
-	if (!l->ret)
-		fsmap_union(g->r, "%s is read whole: %s", name, l->why);
-	return l->ret;
+	return l->ret ? l->ret : leave(g, lv, name, l->why);
 }
 
 int lvm_look_into_all(struct lvm_group *g)

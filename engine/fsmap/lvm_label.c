@@ -19,7 +19,8 @@ enum {
 	PV_AREAS = 40, /* {offset, size} each: data areas, an empty one, metadata areas, an empty
 			  one */
 	AREA_LEN = 16,
-	AREAS_MAX = 4, /* metadata areas: lvm2 makes two at most */
+	AREAS_MAX = 4,	   /* metadata areas: lvm2 makes two at most */
+	USUAL_AREA = 4096, /* the first one's place, whatever stands in the label */
 
 	MDA_CRC = 0,
 	MDA_MAGIC = 4,
@@ -40,20 +41,25 @@ struct area {
 
 static int find_label(struct lvm_pv *pv, uint8_t *label)
 {
-	bool found = false;
+	bool found = false, gaps = false, ok = false;
 	for (uint64_t i = 0; i < LABEL_SECTORS; i++) {
 		uint8_t sector[LVM_SECTOR];
-		int ret = fsmap_read_meta(pv->r, sector, sizeof(sector), i * LVM_SECTOR,
-					  "the LVM label");
+		int ret = fsmap_read_maybe(pv->r, sector, sizeof(sector), i * LVM_SECTOR,
+					   "the LVM label", &ok);
 		if (ret)
 			return ret;
-		if (memcmp(sector, "LABELONE", 8) != 0 || get_le64(sector + LABEL_SECTOR) != i)
+		gaps = gaps || !ok;
+		if (!ok || memcmp(sector, "LABELONE", 8) != 0 ||
+		    get_le64(sector + LABEL_SECTOR) != i)
 			continue;
 		if (found)
 			return fsmap_whole(pv->r, "it has more than one LVM label");
 		memcpy(label, sector, sizeof(sector));
 		found = true;
 	}
+	pv->unlabelled = gaps && !found;
+	if (pv->unlabelled)
+		return 0;
 	if (!found)
 		return fsmap_whole(pv->r, "its LVM label is missing");
 	if (memcmp(label + LABEL_TYPE, "LVM2 001", 8) != 0)
@@ -141,7 +147,9 @@ static int take_area(struct lvm_pv *pv, const struct area *area)
 	if (ret)
 		return ret;
 	if (get_le64(header + MDA_LOCNS + LOCN_LEN))
-		return fsmap_whole(pv->r, "its LVM metadata was being changed");
+		ret = fsmap_doubt(pv->r, "its LVM metadata was being changed");
+	if (ret)
+		return ret;
 	if (get_le32(header + MDA_LOCNS + 20) & LOCN_IGNORED)
 		return 0;
 	if (!get_le64(header + MDA_LOCNS))
@@ -164,7 +172,9 @@ int lvm_label_read(struct lvm_pv *pv)
 	struct area areas[AREAS_MAX];
 	size_t n = 0;
 	int ret = find_label(pv, label);
-	if (!ret)
+	if (!ret && pv->unlabelled)
+		areas[n++].start = USUAL_AREA;
+	else if (!ret)
 		ret = read_areas(pv, label, areas, &n);
 	for (size_t i = 0; !ret && i < n; i++)
 		ret = take_area(pv, &areas[i]);

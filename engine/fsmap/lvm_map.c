@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/lvm.h"
 
+#include "engine/fsmap/owners.h"
 #include "engine/util/bytes.h"
 
 #include <stdio.h>
@@ -70,6 +71,17 @@ static void uuid_text(const char *uuid, char text[LVM_UUID_TEXT])
 		 uuid + 10, uuid + 14, uuid + 18, uuid + 22, uuid + 26);
 }
 
+/* Without its label it must be the only one. */
+static bool is_this(const struct lvm_group *g, const struct lvm_node *all,
+		    const struct lvm_node *pv, const char *uuid)
+{
+	const struct lvm_node *id = lvm_child(g->t, pv, "id", LVM_STRING);
+	if (!uuid)
+		return lvm_first(g->t, all) == pv && !lvm_next(g->t, pv);
+	return id && lvm_is_uuid(id->value, id->value_len, uuid);
+}
+
+/* `uuid`: NULL when it is lost. */
 static int find_place(struct lvm_group *g, const char *uuid)
 {
 	const struct lvm_node *all = lvm_child(g->t, g->vg, "physical_volumes", LVM_SECTION);
@@ -77,18 +89,20 @@ static int find_place(struct lvm_group *g, const char *uuid)
 	if (!all)
 		return lvm_malformed(g);
 	for (const struct lvm_node *c = lvm_first(g->t, all); c; c = lvm_next(g->t, c)) {
-		const struct lvm_node *id = lvm_child(g->t, c, "id", LVM_STRING);
-		if (!id || !lvm_is_uuid(id->value, id->value_len, uuid))
+		if (!is_this(g, all, c, uuid))
 			continue;
 		if (found)
 			return lvm_malformed(g);
 		found = c;
 	}
 	if (!found)
-		return fsmap_whole(g->r, "its LVM metadata does not name it");
+		return fsmap_whole(g->r, uuid ? "its LVM metadata does not name it"
+					      : "its LVM label is lost, and its volume group has "
+						"several disks");
 	g->here.name = found->name;
 	g->here.name_len = found->name_len;
-	uuid_text(uuid, g->here.uuid);
+	if (uuid)
+		uuid_text(uuid, g->here.uuid);
 	int ret = lvm_place_read(g, found, &g->here);
 	return !ret && *g->here.why ? fsmap_whole(g->r, "%s", g->here.why) : ret;
 }
@@ -162,7 +176,7 @@ static int take_segment(struct lvm_group *g, struct lvm_place *place,
 	return ret;
 }
 
-static int take_volume(struct lvm_group *g, struct lvm_place *place, const struct lvm_node *lv)
+int lvm_take_volume(struct lvm_group *g, struct lvm_place *place, const struct lvm_node *lv)
 {
 	uint64_t said = 0, n = 0;
 	int ret = 0;
@@ -182,7 +196,7 @@ int lvm_place_take(struct lvm_group *g, struct lvm_place *place)
 	int ret = 0;
 	const struct lvm_node *c = g->volumes ? lvm_first(g->t, g->volumes) : NULL;
 	for (; !ret && c; c = lvm_next(g->t, c))
-		ret = c->kind == LVM_SECTION ? take_volume(g, place, c) : lvm_malformed(g);
+		ret = c->kind == LVM_SECTION ? lvm_take_volume(g, place, c) : lvm_malformed(g);
 	if (ret)
 		return ret;
 	sv_extents_normalise(&place->used);
@@ -202,12 +216,24 @@ static int free_extents(struct lvm_group *g)
 	return ret;
 }
 
+/* What a search is told of the rest. */
+static int tell_own(struct lvm_group *g)
+{
+	static const char what[] = "the label and metadata of LVM";
+	struct owners *o = fsmap_owners(g->r);
+	uint64_t end = g->here.first + g->here.extents * g->extent;
+	if (!o)
+		return 0;
+	int ret = owners_metadata(o, 0, g->here.first, what);
+	return ret ? ret : owners_metadata(o, end, fsmap_size(g->r) - end, what);
+}
+
 int lvm_map(struct lvm_pv *pv, const struct lvm_text *text)
 {
 	struct lvm_group g = {.r = pv->r, .t = text, .here.dev = fsmap_device(pv->r)};
 	int ret = find_group(&g);
 	if (!ret)
-		ret = find_place(&g, pv->uuid);
+		ret = find_place(&g, pv->unlabelled ? NULL : pv->uuid);
 	if (!ret)
 		fsmap_set_block_size(g.r, (uint32_t)SV_MIN(g.extent, UINT32_MAX));
 	if (!ret)
@@ -216,6 +242,8 @@ int lvm_map(struct lvm_pv *pv, const struct lvm_text *text)
 		ret = free_extents(&g);
 	if (!ret)
 		ret = lvm_look_into_all(&g);
+	if (!ret)
+		ret = tell_own(&g);
 	if (!ret)
 		lvm_places_tell(&g);
 	lvm_places_clear(&g);

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/fsmap/mdraid.h"
 
+#include "engine/fsmap/owners.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -22,15 +24,22 @@ static int check_alone(struct fsmap_reader *r, const struct md_super *md)
 	return 0;
 }
 
-/* Disks of several sizes: what the array cannot use of the larger ones, unless it has put one of
- * its own areas there. Everything else around the data is kept. */
-static int free_rest(struct fsmap_reader *r, const struct md_super *md)
+/* Where what the array uses of this disk ends. Disks of several sizes: behind it is free what the
+ * array cannot use of the larger ones, unless it has put one of its own areas there. */
+static uint64_t end_of_room(const struct md_super *md)
 {
 	uint64_t start = md->data + md->size, end = md->data + md->room;
 	for (size_t i = 0; i < md->n_areas; i++)
 		if (md->areas[i].start < end && md->areas[i].start + md->areas[i].len > start)
-			return 0;
-	return fsmap_mark_free(r, start, end - start);
+			return start;
+	return end;
+}
+
+/* Everything else around the data is kept. */
+static int free_rest(struct fsmap_reader *r, const struct md_super *md)
+{
+	uint64_t start = md->data + md->size;
+	return fsmap_mark_free(r, start, end_of_room(md) - start);
 }
 
 static int read_inside(struct fsmap_reader *r, const struct md_super *md)
@@ -47,20 +56,43 @@ static int read_inside(struct fsmap_reader *r, const struct md_super *md)
 	return ret;
 }
 
+static int judge(struct fsmap_reader *r, struct md_super *md)
+{
+	int ret = md_super_read(r, md);
+	if (!ret)
+		ret = check_alone(r, md);
+	return ret ? ret : free_rest(r, md);
+}
+
 static int read_mdraid(struct fsmap_reader *r)
 {
 	struct md_super md;
-	int ret = md_super_read(r, &md);
-	if (!ret)
-		ret = check_alone(r, &md);
-	if (!ret)
-		ret = free_rest(r, &md);
+	int ret = judge(r, &md);
 	return ret ? ret : read_inside(r, &md);
+}
+
+static int mdraid_files(struct fsmap_reader *r, struct owners *o)
+{
+	static const char what[] = "what the RAID keeps beside its data";
+	struct md_super md;
+	int ret = judge(r, &md);
+	const struct blk_column column = {fsmap_device(r), md.data};
+	const struct blk_segment data = {.len = md.size, .columns = &column, .n = 1};
+	if (!ret)
+		ret = fsmap_read_inner(r, "RAID1", &data, 1);
+	if (!ret)
+		ret = fsmap_tell_free(r);
+	if (!ret)
+		ret = owners_metadata(o, 0, md.data, what);
+	if (!ret)
+		ret = owners_metadata(o, end_of_room(&md), fsmap_size(r) - end_of_room(&md), what);
+	return ret;
 }
 
 const struct fsmap_ops fsmap_mdraid_ops = {
 	.name = "mdraid",
 	.types = (const char *const[]){"linux_raid_member", NULL},
 	.read = read_mdraid,
+	.files = mdraid_files,
 	.container = true,
 };

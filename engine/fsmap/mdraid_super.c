@@ -119,10 +119,11 @@ static int find(struct super *s)
 		return fsmap_whole(s->r, "it is too small for a RAID member");
 	for (enum kind kind = 0; kind < KINDS; kind++) {
 		uint64_t place = place_of(kind, fsmap_size(s->r));
-		int ret = fsmap_read_meta(s->r, b, sizeof(b), place, "the RAID superblock");
+		bool ok = false;
+		int ret = fsmap_read_maybe(s->r, b, sizeof(b), place, "the RAID superblock", &ok);
 		if (ret)
 			return ret;
-		if (!has_magic(b, kind, &big_endian))
+		if (!ok || !has_magic(b, kind, &big_endian))
 			continue;
 		if (found)
 			return fsmap_whole(s->r, "it has more than one RAID superblock");
@@ -150,7 +151,7 @@ static int wrong_checksum(const struct super *s)
 
 static int not_clean(const struct super *s)
 {
-	return fsmap_whole(s->r, "its RAID1 was not stopped cleanly or is still being "
+	return fsmap_doubt(s->r, "its RAID1 was not stopped cleanly or is still being "
 				 "synchronised, so its disks may differ");
 }
 
@@ -237,7 +238,6 @@ static int v1_check_features(const struct super *s)
 	} refused[] = {
 		{F_RESHAPE, "its RAID is being reshaped"},
 		{F_REBUILD, "it is being rebuilt from the other disks of its RAID"},
-		{F_BAD_BLOCKS, "its RAID has a list of bad sectors on it"},
 		{F_CLUSTER, "its RAID belongs to a cluster"},
 		{F_JOURNAL, "its RAID has a journal"},
 	};
@@ -245,9 +245,11 @@ static int v1_check_features(const struct super *s)
 	for (size_t i = 0; i < SV_ARRAY(refused); i++)
 		if (features & refused[i].bits)
 			return fsmap_whole(s->r, "%s", refused[i].reason);
-	if (features & ~(uint32_t)F_BITMAP || s->b[V1_FLAGS] & ~FLAGS_KNOWN)
+	if (features & ~(uint32_t)(F_BITMAP | F_BAD_BLOCKS) || s->b[V1_FLAGS] & ~FLAGS_KNOWN)
 		return fsmap_whole(s->r, "its RAID has a feature that is not known here");
-	return 0;
+	return features & F_BAD_BLOCKS
+		       ? fsmap_doubt(s->r, "its RAID has a list of bad sectors on it")
+		       : 0;
 }
 
 static int v1_check_role(const struct super *s)
@@ -369,10 +371,10 @@ static int v0_read(struct super *s)
 	int ret = v0_check(s);
 	if (!ret)
 		ret = v0_check_disk(s);
+	if (!ret && !(state & V0_CLEAN))
+		ret = not_clean(s);
 	if (ret)
 		return ret;
-	if (!(state & V0_CLEAN))
-		return not_clean(s);
 	if (state & ~(uint32_t)(V0_CLEAN | V0_BITMAP))
 		return fsmap_whole(s->r, "its RAID has a feature or a fault that is not known "
 					 "here");

@@ -16,6 +16,11 @@ const struct sv_extents *owners_lost(const struct owners *o)
 	return o->lost;
 }
 
+struct blk_dev *owners_zeros(const struct owners *o)
+{
+	return o->zeros;
+}
+
 bool owners_stopped(const struct owners *o)
 {
 	return o->stop && atomic_load(o->stop);
@@ -234,7 +239,8 @@ static void count_areas(struct owners *o)
 				  [FILES_AREA_UNKNOWN] = &out->unknown};
 	for (size_t i = 0; i < out->n_areas; i++)
 		*sums[out->areas[i].kind] += out->areas[i].len;
-	out->in_files = sv_extents_total(o->lost) - out->metadata - out->free - out->unknown;
+	*(out->n_inner ? &out->in_inner : &out->in_files) =
+		sv_extents_total(o->lost) - out->metadata - out->free - out->unknown;
 }
 
 /* What no file claims of one area. */

@@ -8,9 +8,9 @@
 #include "engine/fsmap/reader.h"
 
 /*
- * One search. A reader's files() finds it by fsmap_owners(). Everything returns 0 or SV_E_NOMEM
- * (files_stopped() but no more than that ends a search early), unless it says otherwise. Offsets in
- * bytes of the volume.
+ * One search, which a reader's files() is given. Everything returns 0 or SV_E_NOMEM
+ * (owners_stopped() but no more than that ends a search early), unless it says otherwise. Offsets
+ * in bytes of the volume.
  */
 struct owners;
 
@@ -45,6 +45,11 @@ int owners_free(struct owners *o, uint64_t at, uint64_t len);
 int owners_rest(struct owners *o, struct sv_extents *dst);
 /* Why the list may be incomplete; the first stands. */
 void owners_caution(struct owners *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A volume in this one that cannot be put together, for this reason; `where`: its bytes here, which
+ * stay unknown. */
+int owners_untold(struct owners *o, const char *name, const struct sv_extents *where,
+		  const char *reason);
 
 /* ---- names: after all losses are known ---- */
 

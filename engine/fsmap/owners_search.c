@@ -4,6 +4,38 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* What readers say of maps: nothing is stored here. */
+static void cut_fate(char *reason)
+{
+	static const char fate[] = ": stored whole";
+	char *at = strstr(reason, fate);
+	if (at)
+		memmove(at, at + strlen(fate), strlen(at + strlen(fate)) + 1);
+}
+
+/* Run ops->files() on a volume whose lost bytes cannot be read; `seen`: its type, and how it is
+ * called where somebody is asked for its passphrase. 0, also when it is whole: then there is a
+ * reason. */
+static int run_files(struct owners *o, struct blk_dev *vol, const struct fsmap_ops *ops,
+		     const struct fsmap_probe *seen)
+{
+	struct fsmap map = {.size = vol->size};
+	struct fsmap_reader r = {
+		.vol = vol, .map = &map, .searching = true, .owners = o, .around = o->around};
+	fsmap_set_names(&map, seen);
+	*o->out->reason = '\0';
+	int rc = ops->files(&r, o);
+	if (rc == FSMAP_IS_WHOLE)
+		snprintf(o->out->reason, sizeof(o->out->reason), "%s",
+			 *map.reason ? map.reason : "what would tell cannot be read");
+	cut_fate(o->out->reason);
+	sv_extents_clear(&r.free);
+	sv_extents_clear(&r.used);
+	sv_extents_clear(&r.meta);
+	return SV_MIN(rc, 0);
+}
 
 /* Where all that names a type stands, on every filesystem that is looked into: Btrfs has it at 64
  * KiB. */
@@ -17,15 +49,16 @@ static int try_all(struct owners *o, struct blk_dev *vol)
 {
 	struct fsmap_files *out = o->out;
 	const struct fsmap_ops *ops;
+	struct fsmap_probe seen = {0};
 	int rc = 0;
 	for (size_t i = 0; !rc && (ops = fsmap_ops_at(i)); i++) {
 		if (!ops->files)
 			continue;
-		*out->reason = '\0';
-		rc = fsmap_search(vol, ops, ops->types[0], o, out->reason, sizeof(out->reason));
+		snprintf(seen.type, sizeof(seen.type), "%s", ops->types[0]);
+		rc = run_files(o, vol, ops, &seen);
 		if (rc || *out->reason)
 			continue;
-		snprintf(out->fs, sizeof(out->fs), "%s", ops->types[0]);
+		snprintf(out->fs, sizeof(out->fs), "%s", seen.type);
 		return 0;
 	}
 	snprintf(out->reason, sizeof(out->reason), "what it holds is lost");
@@ -60,7 +93,7 @@ static int search_as(struct owners *o, struct blk_dev *vol, const struct fsmap_p
 	if (!probe->type[0] && !probe->ambivalent && is_nameless(o))
 		return try_all(o, vol);
 	if (ops && ops->files && !probe->ambivalent)
-		return fsmap_search(vol, ops, probe->type, o, out->reason, sizeof(out->reason));
+		return run_files(o, vol, ops, probe);
 	if (probe->type[0])
 		snprintf(out->reason, sizeof(out->reason),
 			 "it holds %s: its files are not looked for", probe->type);
@@ -69,20 +102,22 @@ static int search_as(struct owners *o, struct blk_dev *vol, const struct fsmap_p
 	return ops && !probe->ambivalent ? find_free(o, vol, ops, probe->type) : 0;
 }
 
-/* The type is asked of the volume with zeros where it was lost, the rest with reads that fail. */
-static int search(struct owners *o, struct blk_dev *vol)
+/* The type is asked of the volume with zeros where it was lost, the rest with reads that fail.
+ * `known`: no need to ask. */
+static int search(struct owners *o, struct blk_dev *vol, const struct fsmap_ops *ops,
+		  const struct fsmap_probe *known)
 {
-	struct blk_dev *zeros = NULL, *failing = NULL;
+	struct blk_dev *failing = NULL;
 	struct fsmap_probe probe = {0};
-	int rc = blk_holes_create(vol, o->lost, true, &zeros);
+	int rc = blk_holes_create(vol, o->lost, true, &o->zeros);
 	if (!rc)
 		rc = blk_holes_create(vol, o->lost, false, &failing);
-	if (!rc && fsmap_probe(zeros, &probe, NULL) == SV_E_NOMEM)
+	if (!rc && !known && fsmap_probe(o->zeros, &probe, NULL) == SV_E_NOMEM)
 		rc = SV_E_NOMEM;
 	if (!rc)
-		rc = search_as(o, failing, &probe);
+		rc = known ? run_files(o, failing, ops, known) : search_as(o, failing, &probe);
 	blk_close(failing);
-	blk_close(zeros);
+	blk_close(o->zeros);
 	return rc;
 }
 
@@ -111,27 +146,31 @@ static int answer(struct owners *o, int rc, struct fsmap_files **files_ret, stru
 	return 0;
 }
 
-int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost, const atomic_int *stop,
-		     struct fsmap_files **files_ret, struct sv_err *err)
+int owners_search(struct owners *o, struct blk_dev *vol, struct fsmap_files **files_ret,
+		  struct sv_err *err)
 {
-	struct owners o = {.lost = lost, .stop = stop, .out = calloc(1, sizeof(*o.out))};
-	if (!o.out)
+	o->out = calloc(1, sizeof(*o->out));
+	if (!o->out)
 		return sv_fail_nomem(err);
-	return answer(&o, search(&o, vol), files_ret, err);
+	return answer(o, search(o, vol, NULL, NULL), files_ret, err);
+}
+
+int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost, struct unlock *unlock,
+		     const atomic_int *stop, struct fsmap_files **files_ret, struct sv_err *err)
+{
+	struct owners o = {.lost = lost, .stop = stop, .around.how.unlock = unlock};
+	return owners_search(&o, vol, files_ret, err);
 }
 
 int fsmap_files_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 			const struct sv_extents *lost, struct fsmap_files **files_ret)
 {
 	struct owners o = {.lost = lost, .out = calloc(1, sizeof(*o.out))};
-	struct blk_dev *failing = NULL;
+	struct fsmap_probe known = {0};
 	if (!o.out)
 		return SV_E_NOMEM;
-	int rc = blk_holes_create(vol, lost, false, &failing);
-	if (!rc)
-		rc = fsmap_search(failing, ops, type, &o, o.out->reason, sizeof(o.out->reason));
-	blk_close(failing);
-	return answer(&o, rc, files_ret, NULL);
+	snprintf(known.type, sizeof(known.type), "%s", type);
+	return answer(&o, search(&o, vol, ops, &known), files_ret, NULL);
 }
 
 void fsmap_files_destroy(struct fsmap_files *files)
@@ -145,6 +184,9 @@ void fsmap_files_destroy(struct fsmap_files *files)
 	}
 	for (size_t i = 0; i < files->n_losses; i++)
 		free(files->losses[i].stream);
+	for (size_t i = 0; i < files->n_inner; i++)
+		fsmap_files_destroy(files->inner[i].files);
+	free(files->inner);
 	free(files->files);
 	free(files->losses);
 	free(files->areas);

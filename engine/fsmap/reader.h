@@ -36,11 +36,7 @@ int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *
 int fsmap_read_with(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 		    const struct fsmap_how *how, struct fsmap **map_ret, struct sv_err *err);
 
-/* Run ops->files() on a volume whose lost bytes cannot be read. 0, also when it is whole: then
- * `reason` says why. SV_E_NOMEM. */
-int fsmap_search(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
-		 struct owners *o, char *reason, size_t reason_len);
-/* fsmap_files_read() without the probe. For tests and fuzzers. */
+/* fsmap_files_read() without the probe, and without keys. For tests and fuzzers. */
 int fsmap_files_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 			const struct sv_extents *lost, struct fsmap_files **files_ret);
 
@@ -69,6 +65,11 @@ int fsmap_read_copy(struct fsmap_reader *r, void *buf, size_t len, uint64_t off,
 /* The same for bytes that need not be used afterwards (a bitmap's copy in a log, a file's head):
  * only digest, no self-check. */
 int fsmap_read_hint(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what);
+
+/* What must be read for a map, but may be lost where owners are searched for: then *ok is false.
+ * Else like fsmap_read_meta(). */
+int fsmap_read_maybe(struct fsmap_reader *r, void *buf, size_t len, uint64_t off, const char *what,
+		     bool *ok);
 
 /* This range is proven free. Out-of-range is whole. 0, FSMAP_IS_WHOLE or SV_E_NOMEM. */
 int fsmap_mark_free(struct fsmap_reader *r, uint64_t off, uint64_t len);
@@ -113,6 +114,14 @@ struct fsmap_decrypted {
 };
 int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *how);
 
+/*
+ * Containers have one way to read them for both, the map and the search for owners (then this is
+ * them, else NULL): there, fsmap_read_inner() and fsmap_read_decrypted() search in the volume
+ * inside for what was lost of it, and what is marked free is told by fsmap_tell_free().
+ */
+struct owners *fsmap_owners(const struct fsmap_reader *r);
+int fsmap_tell_free(struct fsmap_reader *r);
+
 /* What is seen here when the 4 KiB at `off` are zeros; what cannot be read is whole. 0,
  * FSMAP_IS_WHOLE or SV_E_NOMEM. */
 int fsmap_probe_without(struct fsmap_reader *r, uint64_t off, struct fsmap_probe *probe);
@@ -145,6 +154,9 @@ void fsmap_tell(struct fsmap_reader *r, const char *fmt, ...) __attribute__((for
 /* Doubt: the volume is read whole, for this reason. Returns FSMAP_IS_WHOLE. The first reason
  * stands. */
 int fsmap_whole(struct fsmap_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same where what is inside can be told all the same: in a search it is a caution, and 0. */
+int fsmap_doubt(struct fsmap_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The map is a union because of ...; the first reason stands. */
 void fsmap_union(struct fsmap_reader *r, const char *fmt, ...)

@@ -18,6 +18,7 @@ struct unlock {
 	const struct sv_unlock *how;
 	struct sv_secret *v; /* key files, and passphrases that have opened something */
 	size_t n;
+	bool hushed;
 	unsigned int opened, shut; /* volumes; shut: of those that a key was tried on in vain */
 	char complaint[360];
 	int rc; /* what ends it all */
@@ -109,12 +110,18 @@ void unlock_destroy(struct unlock *u)
 	free(u);
 }
 
+void unlock_hush(struct unlock *u)
+{
+	if (u)
+		u->hushed = true;
+}
+
 /* ---- volumes ---- */
 
 bool unlock_cancelled(void *unlock)
 {
 	const struct unlock *u = unlock;
-	return u->how->cancelled && u->how->cancelled(u->how->arg);
+	return u && u->how->cancelled && u->how->cancelled(u->how->arg);
 }
 
 typedef int (*try_fn)(void *arg, const void *key, size_t len, struct sv_err *err);
@@ -167,7 +174,7 @@ static int ask_for(struct unlock *u, const char *volume, try_fn try, void *arg)
 int unlock_volume(struct unlock *u, const char *volume, try_fn try, void *arg)
 {
 	int rc = try_known(u, try, arg);
-	if (rc == UNLOCK_SHUT && u->how->ask)
+	if (rc == UNLOCK_SHUT && u->how->ask && !u->hushed)
 		rc = ask_for(u, volume, try, arg);
 	else if (rc == UNLOCK_SHUT)
 		u->shut++;
@@ -180,7 +187,7 @@ int unlock_volume(struct unlock *u, const char *volume, try_fn try, void *arg)
 
 void unlock_stays(struct unlock *u, const char *volume, const char *reason)
 {
-	if (!*u->complaint)
+	if (u && !*u->complaint)
 		snprintf(u->complaint, sizeof(u->complaint), "%s: %s", volume, reason);
 }
 

@@ -46,6 +46,9 @@ int unlock_create(const struct sv_unlock *how, struct unlock **unlock_ret, struc
 /* Wipes all keys. NULL is fine. */
 void unlock_destroy(struct unlock *unlock);
 
+/* From now on nobody is asked: what is known must do. NULL is fine. */
+void unlock_hush(struct unlock *unlock);
+
 enum unlock_end {
 	UNLOCK_SHUT, /* the key does not fit; no key did, or none was given */
 	UNLOCK_OPEN,
@@ -57,9 +60,10 @@ enum unlock_end {
 int unlock_volume(struct unlock *unlock, const char *volume,
 		  int (*try)(void *arg, const void *key, size_t len, struct sv_err *err),
 		  void *arg);
-/* A volume stays locked although it was to be opened, for this reason; the first one is kept. */
+/* A volume stays locked although it was to be opened, for this reason; the first one is kept. NULL
+ * is fine. */
 void unlock_stays(struct unlock *unlock, const char *volume, const char *reason);
-/* For children that derive keys. */
+/* For children that derive keys. NULL is fine. */
 bool unlock_cancelled(void *unlock);
 
 /* What the reading of `source` comes to: 0, or what went wrong. SV_E_PASSPHRASE also when there

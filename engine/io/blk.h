@@ -121,6 +121,10 @@ int blk_segments_create(const struct blk_segment *segments, size_t n, const char
  * device below. false when it is none. */
 bool blk_segment_on(const struct blk_segment *segment, uint64_t start, uint64_t len, size_t column,
 		    struct blk_piece *piece_ret);
+/* The other way round: where in the segment byte `y` of a column is; *len: so many from there on
+ * follow each other. */
+uint64_t blk_segment_at(const struct blk_segment *segment, size_t column, uint64_t y,
+			uint64_t *len_ret);
 
 /*
  * What `below` decrypts to, read-only. Sectors are those of dm-crypt: each of `sector_size` bytes

@@ -37,6 +37,13 @@ bool blk_segment_on(const struct blk_segment *s, uint64_t start, uint64_t len, s
 	return low < high;
 }
 
+uint64_t blk_segment_at(const struct blk_segment *s, size_t column, uint64_t y, uint64_t *len)
+{
+	uint64_t stripe = stripe_of(s), skip = y % stripe;
+	*len = stripe - skip;
+	return (y / stripe * s->n + column) * stripe + skip;
+}
+
 static int read_segment(const struct blk_segment *s, uint8_t *out, size_t len, uint64_t x,
 			struct sv_err *err)
 {

@@ -47,7 +47,7 @@ static int check_ends(struct clone_run *run, struct sv_err *err)
 
 static int plan(struct clone_run *run, struct sv_err *err)
 {
-	int rc = plan_read(&run->params->map, &run->source, &run->map, err);
+	int rc = plan_read(&run->params->map, &run->source, NULL, &run->map, err);
 	if (rc)
 		return rc;
 	run->sink.job = run->job;

@@ -17,7 +17,7 @@ struct planner {
 	struct blk_dev *dev;
 	struct layout *layout;
 	const struct source *source;
-	struct unlock *unlock;
+	struct unlock *unlock, *own; /* own: owned here, else the caller's */
 	struct others *others;
 	struct sv_map *map;
 	struct fsmap **maps;	  /* one per map->parts, NULL where none was made */
@@ -274,8 +274,12 @@ static int digest_metadata(struct planner *p)
 
 static int map_volumes(struct planner *p, struct sv_err *err)
 {
+	int rc = 0;
 	/* where all is read, nobody needs to be asked */
-	int rc = p->params->whole ? 0 : unlock_create(p->params->unlock, &p->unlock, err);
+	if (!p->params->whole && !p->unlock) {
+		rc = unlock_create(p->params->unlock, &p->own, err);
+		p->unlock = p->own;
+	}
 	if (!rc && !p->params->whole)
 		rc = others_create(p->params, p->source, p->layout, &p->others, err);
 	for (size_t i = 0; !rc && i < p->map->n_parts; i++)
@@ -344,10 +348,10 @@ static int make_plan(struct planner *p, struct sv_err *err)
 	return rc;
 }
 
-int plan_read(const struct sv_map_params *params, struct source *source, struct sv_map **map_ret,
-	      struct sv_err *err)
+int plan_read(const struct sv_map_params *params, struct source *source, struct unlock *keys,
+	      struct sv_map **map_ret, struct sv_err *err)
 {
-	struct planner p = {.params = params, .source = source, .dev = source->dev};
+	struct planner p = {.params = params, .source = source, .dev = source->dev, .unlock = keys};
 	int rc = SV_E_NOMEM;
 	p.map = calloc(1, sizeof(*p.map));
 	if (p.map) {
@@ -359,7 +363,7 @@ int plan_read(const struct sv_map_params *params, struct source *source, struct 
 	for (size_t i = 0; p.maps && i < p.map->n_parts; i++)
 		fsmap_destroy(p.maps[i]);
 	free(p.maps);
-	unlock_destroy(p.unlock);
+	unlock_destroy(p.own);
 	others_destroy(p.others);
 	layout_destroy(p.layout);
 	sv_extents_clear(&p.free);
@@ -384,7 +388,7 @@ int sv_map_read(const struct sv_map_params *params, struct sv_map **map_ret, str
 	struct source source = {0};
 	int rc = source_open(params, NULL, &source, err);
 	if (!rc)
-		rc = plan_read(params, &source, map_ret, err);
+		rc = plan_read(params, &source, NULL, map_ret, err);
 	source_close(&source);
 	return rc;
 }

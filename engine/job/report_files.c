@@ -11,6 +11,7 @@
 struct looker {
 	struct blk_dev *dev; /* the copy as it is */
 	const struct sv_extents *lost;
+	struct unlock *unlock;
 	const atomic_int *stop;
 	struct sv_report *report;
 	struct sv_extents inside; /* of volumes that were looked at */
@@ -32,29 +33,64 @@ static int lost_within(const struct sv_extents *lost, uint64_t start, uint64_t s
 	return rc;
 }
 
-static int add_volume(struct looker *l, int number, uint64_t start, uint64_t size)
+/* Takes files over. */
+static int append(struct sv_report *r, const struct sv_report_volume *volume)
 {
-	struct sv_report *r = l->report;
-	struct sv_extents lost = {0};
-	struct blk_dev *window = NULL;
-	int rc = lost_within(l->lost, start, size, &lost);
-	if (rc || !lost.n)
-		return rc;
 	struct sv_report_volume *v = reallocarray(r->volumes, r->n_volumes + 1, sizeof(*v));
 	if (!v) {
-		sv_extents_clear(&lost);
+		fsmap_files_destroy(volume->files);
 		return SV_E_NOMEM;
 	}
 	r->volumes = v;
-	v += r->n_volumes++;
-	*v = (struct sv_report_volume){
-		.number = number, .start = start, .size = size, .lost = sv_extents_total(&lost)};
-	rc = blk_window_create(l->dev, start, size, l->dev->name, &window, l->err);
+	v[r->n_volumes++] = *volume;
+	return 0;
+}
+
+/* A volume, then those inside of it, which become volumes of the report. */
+static int add_with_inner(struct sv_report *r, const struct sv_report_volume *volume)
+{
+	struct fsmap_files *files = volume->files;
+	int rc = append(r, volume);
+	for (size_t i = 0; !rc && i < files->n_inner; i++) {
+		struct files_inner *in = &files->inner[i];
+		struct sv_report_volume v = {.number = volume->number,
+					     .start = volume->start,
+					     .size = in->size,
+					     .lost = in->lost,
+					     .files = in->files};
+		snprintf(v.name, sizeof(v.name), "%.140s%s%s", volume->name,
+			 *volume->name ? ", " : "", in->name);
+		in->files = NULL;
+		rc = add_with_inner(r, &v);
+	}
+	return rc;
+}
+
+static int look_into(struct looker *l, struct sv_report_volume *v, const struct sv_extents *lost)
+{
+	struct blk_dev *window = NULL;
+	int rc = blk_window_create(l->dev, v->start, v->size, l->dev->name, &window, l->err);
 	if (!rc)
-		rc = fsmap_files_read(window, &lost, l->stop, &v->files, l->err);
-	if (!rc)
-		rc = sv_extents_add(&l->inside, start, size);
+		rc = fsmap_files_read(window, lost, l->unlock, l->stop, &v->files, l->err);
 	blk_close(window);
+	return rc ? rc : unlock_result(l->unlock, NULL, l->err);
+}
+
+static int add_volume(struct looker *l, int number, uint64_t start, uint64_t size)
+{
+	struct sv_report_volume v = {.number = number, .start = start, .size = size};
+	struct sv_extents lost = {0};
+	int rc = lost_within(l->lost, start, size, &lost);
+	if (!rc && lost.n) {
+		v.lost = sv_extents_total(&lost);
+		rc = look_into(l, &v, &lost);
+		if (rc)
+			fsmap_files_destroy(v.files);
+		else
+			rc = add_with_inner(l->report, &v);
+		if (!rc)
+			rc = sv_extents_add(&l->inside, start, size);
+	}
 	sv_extents_clear(&lost);
 	return rc;
 }
@@ -102,10 +138,10 @@ static int look_at_disk(struct looker *l)
 	return rc;
 }
 
-int report_files(struct blk_dev *dev, const struct sv_extents *lost, const atomic_int *stop,
-		 struct sv_report **report_ret, struct sv_err *err)
+int report_files(struct blk_dev *dev, const struct sv_extents *lost, struct unlock *unlock,
+		 const atomic_int *stop, struct sv_report **report_ret, struct sv_err *err)
 {
-	struct looker l = {.dev = dev, .lost = lost, .stop = stop, .err = err};
+	struct looker l = {.dev = dev, .lost = lost, .unlock = unlock, .stop = stop, .err = err};
 	l.report = calloc(1, sizeof(*l.report));
 	if (!l.report)
 		return sv_fail_nomem(err);

@@ -69,7 +69,7 @@ static int window_on(struct blk_dev *dev, uint64_t size, struct blk_dev **window
 }
 
 static int look_at_copy(const struct sv_report_params *p, const struct book *b, const char *copy,
-			struct sv_report **report_ret, struct sv_err *err)
+			struct unlock *unlock, struct sv_report **report_ret, struct sv_err *err)
 {
 	struct sv_map_params params = {.root = p->root,
 				       .source = copy,
@@ -87,7 +87,7 @@ static int look_at_copy(const struct sv_report_params *p, const struct book *b, 
 	if (!rc && lost_of_map(b, source.dev->size, &lost))
 		rc = sv_fail_nomem(err);
 	if (!rc)
-		rc = report_files(window, &lost, NULL, report_ret, err);
+		rc = report_files(window, &lost, unlock, NULL, report_ret, err);
 	if (rc == SV_E_IO)
 		rc = sv_err_recode(err, SV_E_TARGET);
 	sv_extents_clear(&lost);
@@ -96,8 +96,8 @@ static int look_at_copy(const struct sv_report_params *p, const struct book *b, 
 	return rc;
 }
 
-static int report_map(const struct sv_report_params *p, struct sv_report **report_ret,
-		      struct sv_err *err)
+static int report_map(const struct sv_report_params *p, struct unlock *unlock,
+		      struct sv_report **report_ret, struct sv_err *err)
 {
 	struct book b;
 	char *copy = NULL;
@@ -105,7 +105,7 @@ static int report_map(const struct sv_report_params *p, struct sv_report **repor
 	if (!rc)
 		rc = name_copy(p, &b, &copy, err);
 	if (!rc)
-		rc = look_at_copy(p, &b, copy, report_ret, err);
+		rc = look_at_copy(p, &b, copy, unlock, report_ret, err);
 	book_close(&b);
 	if (!rc)
 		(*report_ret)->copy = copy;
@@ -133,8 +133,8 @@ static int read_told(const char *folder, char **text, struct sv_err *err)
 	return rc == SV_E_IO ? sv_err_recode(err, SV_E_STORE) : rc;
 }
 
-static int look_at_image(struct image_reader *image, struct sv_report **report_ret,
-			 struct sv_err *err)
+static int look_at_image(struct image_reader *image, struct unlock *unlock,
+			 struct sv_report **report_ret, struct sv_err *err)
 {
 	struct sv_extents lost = {0};
 	struct blk_dev *dev = NULL;
@@ -142,7 +142,7 @@ static int look_at_image(struct image_reader *image, struct sv_report **report_r
 	if (!rc && sv_runs_select(&lost, image_reader_runs(image), 1u << SV_RUN_BAD))
 		rc = sv_fail_nomem(err);
 	if (!rc)
-		rc = report_files(dev, &lost, NULL, report_ret, err);
+		rc = report_files(dev, &lost, unlock, NULL, report_ret, err);
 	if (rc == SV_E_IO)
 		rc = sv_err_recode(err, SV_E_STORE);
 	sv_extents_clear(&lost);
@@ -151,8 +151,8 @@ static int look_at_image(struct image_reader *image, struct sv_report **report_r
 }
 
 /* An image is looked into; of what else a job left, what it says is all there is. */
-static int report_folder(const struct sv_report_params *p, struct sv_report **report_ret,
-			 struct sv_err *err)
+static int report_folder(const struct sv_report_params *p, struct unlock *unlock,
+			 struct sv_report **report_ret, struct sv_err *err)
 {
 	struct image_reader *image = NULL;
 	struct sv_err why = {0};
@@ -167,7 +167,7 @@ static int report_folder(const struct sv_report_params *p, struct sv_report **re
 	} else if (rc) {
 		*err = why;
 	} else {
-		rc = look_at_image(image, report_ret, err);
+		rc = look_at_image(image, unlock, report_ret, err);
 	}
 	image_reader_close(image);
 	if (!rc)
@@ -177,20 +177,34 @@ static int report_folder(const struct sv_report_params *p, struct sv_report **re
 	return rc;
 }
 
+/* Takes the report down when it fails. */
+static int complete(const struct sv_report_params *p, const struct unlock *unlock,
+		    struct sv_report *report, struct sv_err *err)
+{
+	int rc = unlock_result(unlock, p->what, err);
+	report->what = strdup(p->what);
+	if (!rc && !report->what)
+		rc = sv_fail_nomem(err);
+	if (rc)
+		sv_report_destroy(report);
+	return rc;
+}
+
 int sv_report_read(const struct sv_report_params *params, struct sv_report **report_ret,
 		   struct sv_err *err)
 {
 	struct stat st;
+	struct unlock *unlock = NULL;
 	if (stat(params->what, &st) < 0)
 		return sv_fail(err, SV_E_NOT_FOUND, errno, params->what, "cannot open %s",
 			       params->what);
-	int rc = S_ISDIR(st.st_mode) ? report_folder(params, report_ret, err)
-				     : report_map(params, report_ret, err);
+	int rc = unlock_create(params->unlock, &unlock, err);
 	if (rc)
 		return rc;
-	(*report_ret)->what = strdup(params->what);
-	if ((*report_ret)->what)
-		return 0;
-	sv_report_destroy(*report_ret);
-	return sv_fail_nomem(err);
+	rc = S_ISDIR(st.st_mode) ? report_folder(params, unlock, report_ret, err)
+				 : report_map(params, unlock, report_ret, err);
+	if (!rc)
+		rc = complete(params, unlock, *report_ret, err);
+	unlock_destroy(unlock);
+	return rc;
 }

@@ -107,13 +107,21 @@ static void print_areas(FILE *out, const struct fsmap_files *files, enum files_a
 static void print_totals(FILE *out, const struct fsmap_files *f)
 {
 	char files[SV_SIZE_TEXT], meta[SV_SIZE_TEXT], unused[SV_SIZE_TEXT], unknown[SV_SIZE_TEXT];
-	fprintf(out,
-		"  Of files: %s. Of the filesystem itself: %s. Free space: %s. Cannot tell: %s.\n",
-		sv_text_size(files, f->in_files), sv_text_size(meta, f->metadata),
-		sv_text_size(unused, f->free), sv_text_size(unknown, f->unknown));
+	if (f->n_inner)
+		fprintf(out,
+			"  Of the volumes inside: %s. Of what keeps them: %s. Free space: %s. "
+			"Cannot tell: %s.\n",
+			sv_text_size(files, f->in_inner), sv_text_size(meta, f->metadata),
+			sv_text_size(unused, f->free), sv_text_size(unknown, f->unknown));
+	else
+		fprintf(out,
+			"  Of files: %s. Of the filesystem itself: %s. Free space: %s. "
+			"Cannot tell: %s.\n",
+			sv_text_size(files, f->in_files), sv_text_size(meta, f->metadata),
+			sv_text_size(unused, f->free), sv_text_size(unknown, f->unknown));
 }
 
-static void print_volume(FILE *out, const struct sv_report_volume *v)
+static void print_head(FILE *out, const struct sv_report_volume *v)
 {
 	const struct fsmap_files *f = v->files;
 	char lost[SV_SIZE_TEXT];
@@ -121,12 +129,22 @@ static void print_volume(FILE *out, const struct sv_report_volume *v)
 		fprintf(out, "\nPartition %d", v->number);
 	else
 		fputs("\nThe whole disk", out);
+	if (*v->name) {
+		fputs(", ", out);
+		put(out, v->name);
+	}
 	fprintf(out, " (%s", *f->fs ? f->fs : "unknown");
 	if (*f->label) {
 		fputs(", ", out);
 		put(out, f->label);
 	}
 	fprintf(out, "), %s lost:\n", sv_text_size(lost, v->lost));
+}
+
+static void print_volume(FILE *out, const struct sv_report_volume *v)
+{
+	const struct fsmap_files *f = v->files;
+	print_head(out, v);
 	if (*f->reason) {
 		fputs("  Which files were hit cannot be told: ", out);
 		put(out, f->reason);
@@ -137,12 +155,14 @@ static void print_volume(FILE *out, const struct sv_report_volume *v)
 		put(out, f->caution);
 		fputs(".\n", out);
 	}
-	print_totals(out, f);
+	if (f->n_areas || f->n_files || f->n_inner)
+		print_totals(out, f);
 	if (f->n_files)
 		fprintf(out, "  Files and folders that were hit: %zu\n", f->n_files);
 	for (size_t i = 0; i < f->n_files; i++)
 		print_file(out, f, &f->files[i]);
-	print_areas(out, f, FILES_AREA_METADATA, "Of the filesystem itself:");
+	print_areas(out, f, FILES_AREA_METADATA,
+		    f->n_inner ? "Of what keeps the volumes:" : "Of the filesystem itself:");
 	print_areas(out, f, FILES_AREA_UNKNOWN, "Cannot tell:");
 }
 

@@ -128,6 +128,7 @@ static void release(struct rescue_run *run)
 	for (size_t i = 0; i < RESCUE_AREAS; i++)
 		sv_extents_clear(&run->areas[i]);
 	sv_extents_clear(&run->touched);
+	unlock_destroy(run->unlock);
 	sv_extents_clear(&run->unflushed);
 }
 

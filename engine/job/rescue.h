@@ -110,6 +110,7 @@ struct rescue_run {
 	struct sv_extents areas[RESCUE_AREAS]; /* metadata, used, all: what is to be read */
 	size_t n_areas;
 	struct sv_extents touched; /* by the readers of metadata */
+	struct unlock *unlock;	   /* keys: for the map, and for the report */
 	uint32_t unit;
 	uint64_t cached;	     /* written, and perhaps not on its way to the medium */
 	struct sv_extents unflushed; /* written since the last save */

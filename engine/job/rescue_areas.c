@@ -28,10 +28,12 @@ static int read_plan(struct rescue_run *run, struct sv_map **map, struct sv_err 
 	struct source seen = run->source;
 	seen.target = run->params->target;
 	struct sv_err why = {0};
-	int rc = rescue_view_create(run, &seen.dev);
+	int rc = unlock_create(params.unlock, &run->unlock, err);
 	if (rc)
+		return rc;
+	if (rescue_view_create(run, &seen.dev))
 		return sv_fail_nomem(err);
-	rc = plan_read(&params, &seen, map, &why);
+	rc = plan_read(&params, &seen, run->unlock, map, &why);
 	blk_close(seen.dev);
 	if (run->rc) {
 		sv_map_destroy(*map);

@@ -22,10 +22,13 @@ static int look(struct rescue_run *run, struct sv_report **report, struct sv_err
 	struct blk_dev *copy = NULL;
 	int rc = blk_window_create(run->target.dev, 0, run->source.dev->size, run->target.path,
 				   &copy, err);
+	if (!rc && !run->unlock)
+		rc = unlock_create(run->params->unlock, &run->unlock, err);
+	unlock_hush(run->unlock);
 	if (!rc && rescue_lost(run, &lost))
 		rc = sv_fail_nomem(err);
 	if (!rc)
-		rc = report_files(copy, &lost, &run->job->stop, report, err);
+		rc = report_files(copy, &lost, run->unlock, &run->job->stop, report, err);
 	blk_close(copy);
 	sv_extents_clear(&lost);
 	if (rc)

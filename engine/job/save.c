@@ -278,7 +278,7 @@ static int write_image(struct save_run *run, struct sv_err *err)
 /* The source is open. */
 static int make_image(struct save_run *run, struct sv_err *err)
 {
-	int rc = plan_read(&run->params.map, &run->source, &run->map, err);
+	int rc = plan_read(&run->params.map, &run->source, NULL, &run->map, err);
 	if (!rc) {
 		job_event(run->job, &(struct sv_event){.kind = SV_EVENT_PLAN,
 						       .sentence = "the plan",

@@ -33,8 +33,9 @@ void source_close(struct source *source);
 /* Why a partition is read whole with params->whole. */
 #define PLAN_REASON_WHOLE "asked for"
 
-/* Map an open source: the work behind sv_map_read(). */
-int plan_read(const struct sv_map_params *params, struct source *source, struct sv_map **map_ret,
-	      struct sv_err *err);
+/* Map an open source: the work behind sv_map_read(). `keys`: those of params->unlock, and still the
+ * caller's; NULL: they are read here. */
+int plan_read(const struct sv_map_params *params, struct source *source, struct unlock *keys,
+	      struct sv_map **map_ret, struct sv_err *err);
 
 #endif

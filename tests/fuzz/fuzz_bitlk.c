@@ -1,6 +1,6 @@
 /* fuzz_bitlk.c - hostile BitLocker volumes: boot sector and metadata */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_owners.h"
 
 #include "engine/fsmap/bitlk.h"
 #include "engine/util/bytes.h"
@@ -59,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	seal(v.area);
 	must(!fsmap_read_as(&v.dev, &fsmap_bitlk_ops, "BitLocker", &map, NULL));
 	must(map->state == FSMAP_WHOLE); /* nothing can be looked into without a key */
+	fuzz_search_inside(&v.dev, &fsmap_bitlk_ops);
 	fsmap_destroy(map);
 	return 0;
 }

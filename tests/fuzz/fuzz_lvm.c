@@ -1,7 +1,7 @@
 /* fuzz_lvm.c - hostile LVM2 physical volumes: label, header of the metadata, and the text, which
  * names another volume, too */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_owners.h"
 
 #include "engine/fsmap/reader.h"
 #include "engine/util/bytes.h"
@@ -112,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(!fsmap_read_with(&v->dev, &fsmap_lvm_ops, "LVM2_member", &how, &map, NULL));
 	must(map->state != FSMAP_WHOLE || sv_extents_total(&map->used) == map->size);
 	must((map->state == FSMAP_EXACT) == (map->reason[0] == '\0'));
+	fuzz_search_inside(&v->dev, &fsmap_lvm_ops);
 	fsmap_destroy(map);
 	return 0;
 }

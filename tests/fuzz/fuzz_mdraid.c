@@ -1,6 +1,7 @@
 /* fuzz_mdraid.c - hostile disks of Linux software RAIDs, and what is in them */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/fuzz/fuzz_fsmap.h"
+#include "tests/fuzz/fuzz_owners.h"
 
 #define SEAL 0x80 /* in the third byte of the input */
 
@@ -50,6 +51,11 @@ static const struct blk_ops sealed_ops = {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	bool sealed = size > 2 && data[2] & SEAL;
-	return fuzz_map(sealed ? &sealed_ops : &fuzz_ops, &fsmap_mdraid_ops, "linux_raid_member",
-			data, size);
+	const struct blk_ops *io = sealed ? &sealed_ops : &fuzz_ops;
+	if (fuzz_map(io, &fsmap_mdraid_ops, "linux_raid_member", data, size))
+		return -1;
+	struct fuzz_volume vol = fuzz_volume(data, size);
+	vol.dev.ops = io;
+	fuzz_search_inside(&vol.dev, &fsmap_mdraid_ops);
+	return 0;
 }

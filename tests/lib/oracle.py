@@ -75,10 +75,13 @@ def print_ranges(ranges):
 def free_ext(volume):
     text = run("dumpe2fs", volume).decode("utf-8", "replace")
     block = int(re.search(r"^Block size:\s+(\d+)", text, re.M).group(1))
+    # where blocks are given out in clusters, a range ends with the first block of its last one
+    cluster = re.search(r"^Cluster size:\s+(\d+)", text, re.M)
+    unit = int(cluster.group(1)) if cluster else block
     for line in re.findall(r"^  Free blocks: (.+)$", text, re.M):
         for item in filter(None, line.split(", ")):
             first, _, last = item.partition("-")
-            yield int(first) * block, (int(last or first) + 1) * block
+            yield int(first) * block, int(last or first) * block + unit
 
 
 def free_ntfs(volume):

@@ -103,7 +103,7 @@ static int search_as(struct owners *o, struct blk_dev *vol, const struct fsmap_p
 }
 
 /* The type is asked of the volume with zeros where it was lost, the rest with reads that fail.
- * `known`: no need to ask. */
+ * `ops` and `known`: no need to ask. */
 static int search(struct owners *o, struct blk_dev *vol, const struct fsmap_ops *ops,
 		  const struct fsmap_probe *known)
 {
@@ -112,10 +112,10 @@ static int search(struct owners *o, struct blk_dev *vol, const struct fsmap_ops 
 	int rc = blk_holes_create(vol, o->lost, true, &o->zeros);
 	if (!rc)
 		rc = blk_holes_create(vol, o->lost, false, &failing);
-	if (!rc && !known && fsmap_probe(o->zeros, &probe, NULL) == SV_E_NOMEM)
+	if (!rc && !ops && fsmap_probe(o->zeros, &probe, NULL) == SV_E_NOMEM)
 		rc = SV_E_NOMEM;
 	if (!rc)
-		rc = known ? run_files(o, failing, ops, known) : search_as(o, failing, &probe);
+		rc = ops ? run_files(o, failing, ops, known) : search_as(o, failing, &probe);
 	blk_close(failing);
 	blk_close(o->zeros);
 	return rc;

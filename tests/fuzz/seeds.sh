@@ -20,7 +20,7 @@ finish() {
 }
 trap finish EXIT
 cd "$work"
-. "$here/seeds-volumes.sh"
+. "$here/../lib/fuzz-volumes.sh"
 
 # TARGET NAME: what is on stdin becomes a seed
 seed() { cat >"$folder/$1/seed-$2"; }

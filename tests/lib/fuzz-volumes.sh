@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# seeds-volumes.sh - small real filesystems as seeds of the map readers' targets, for seeds.sh
+# fuzz-volumes.sh - small real filesystems as seeds of the map readers' targets, for seeds.sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# To be sourced by seeds.sh, in whose scratch folder the functions run: img is the volume in the making.
+# To be sourced by tests/fuzz/seeds.sh, in whose scratch folder the functions run: img is the volume in the making.
 # shellcheck disable=SC2154 # $here and $folder, which it sets
 
 # TARGET NAME SECTOR_SIZE: the finished img becomes a seed

@@ -50,7 +50,7 @@ make_volume() {
 		[ "$1" = EXT3 ] || opts=(-O 'inline_data,bigalloc' -C 16384)
 		mke2fs -q -F -t "${KIND[$1]}" "${opts[@]}" "$2"
 		;;
-	FAT*) mkfs.fat -F "${1#FAT}" -s 4 "$2" ;;
+	FAT*) mkfs.fat -F "${1#FAT}" -s 2 "$2" ;; # 65525 clusters make it a FAT32 for everybody
 	esac >"$WORK/mkfs.out" 2>&1 || fail "$1 cannot be made: $(cat "$WORK/mkfs.out")"
 }
 

@@ -43,7 +43,10 @@ struct sv_map_part {
 	char reason[240]; /* "" when exact */
 	uint64_t used;	  /* bytes of this partition that would be read */
 	bool locked;	  /* an encrypted volume is in it whose key would tell what is free */
-	bool extended;	  /* an extended partition: only its EBRs are read for it */
+	unsigned int unlocked; /* encrypted volumes in it that were opened */
+	unsigned int joined;   /* other disks that were read for it */
+	char apart[200];       /* why one was not that would have helped; "" */
+	bool extended;	       /* an extended partition: only its EBRs are read for it */
 };
 
 /* Release with sv_map_destroy(). Constant after sv_map_read(). */
@@ -377,6 +380,10 @@ struct sv_report_params {
 	const char *copy; /* of a mapfile: what was rescued onto; NULL = as its side file says */
 	uint32_t sector_size;		/* of a raw file; 0 = find out */
 	const struct sv_unlock *unlock; /* of encrypted volumes; NULL: they stay locked */
+	/* the other disks of volumes that lie on several, as for a map; those that are attached
+	 * are looked at without, when it is about a disk */
+	const char *const *with;
+	size_t n_with;
 };
 
 /* A volume that lost something. */

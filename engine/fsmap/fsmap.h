@@ -36,10 +36,13 @@ struct fsmap {
 	uint32_t block_size; /* allocation unit in bytes, 0 when unknown */
 	uint64_t size;	     /* of the volume */
 	bool locked;	     /* an encrypted volume is in it that its key would open */
-	bool hibernated;     /* holds a suspended system: the other volumes of this machine must be
-				taken as dirty */
-	bool unsettled;	     /* nothing says that it was closed: what is free in it may hold bytes
-				that were about to be named by metadata not yet written */
+	unsigned int unlocked; /* encrypted volumes in it that were opened */
+	unsigned int joined;   /* other volumes that were read for it, see others.h */
+	char apart[200];       /* why the first of those was not that would have helped; "" */
+	bool hibernated; /* holds a suspended system: the other volumes of this machine must be
+			    taken as dirty */
+	bool unsettled;	 /* nothing says that it was closed: what is free in it may hold bytes
+			    that were about to be named by metadata not yet written */
 	struct sv_extents used;	      /* normal list; everything else is proven free */
 	struct sv_digest meta_digest; /* over offset, length and bytes of every metadata block the
 					 reader touched, in order: resume compares it */

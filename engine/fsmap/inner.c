@@ -103,13 +103,23 @@ static bool too_deep(struct fsmap_reader *r, const char *name)
 	return true;
 }
 
+/* Whether with keys and other disks, and which would help. */
+static void take_help(struct fsmap *map, const struct fsmap *inner)
+{
+	map->locked |= inner->locked;
+	map->unlocked += inner->unlocked;
+	map->joined += inner->joined;
+	if (!*map->apart)
+		memcpy(map->apart, inner->apart, sizeof(map->apart));
+}
+
 static int map_inner(struct fsmap_reader *r, struct blk_dev *dev, struct fsmap **map_ret)
 {
 	struct fsmap_around around = r->around;
 	around.depth++;
 	int rc = fsmap_read_at(dev, &around, map_ret, NULL);
-	if (!rc && (*map_ret)->locked)
-		fsmap_set_locked(r);
+	if (!rc)
+		take_help(r->map, *map_ret);
 	return rc;
 }
 
@@ -274,6 +284,8 @@ int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *h
 		rc = fsmap_whole(r, "its header says that it is larger than its volume");
 	if (!rc)
 		rc = map_inner(r, plain.dev, &in.map);
+	if (!rc)
+		r->map->unlocked++;
 	if (!rc)
 		rc = seal_digest(how->crypt, &in);
 	if (!rc)

@@ -68,7 +68,8 @@ static int find_disk(struct lvm_group *g, struct lvm_place *place)
 	else
 		snprintf(place->why, sizeof(place->why),
 			 "the disk with its physical volume %s is %s", place->uuid,
-			 found == OTHERS_IN_USE ? "in use for writing" : "not attached");
+			 found == OTHERS_IN_USE ? "in use for writing"
+						: "not attached (see --with)");
 	return 0;
 }
 
@@ -124,20 +125,32 @@ static int compare(struct lvm_group *g, struct lvm_place *place)
 
 static int find_other(struct lvm_group *g, const struct lvm_node *section, struct lvm_place *place)
 {
-	int ret = 0;
 	if (!take_uuid(lvm_child(g->t, section, "id", LVM_STRING), place->uuid))
 		return lvm_malformed(g);
-	if (!fsmap_has_others(g->r))
-		snprintf(place->why, sizeof(place->why), "it lies on several disks");
-	if (!*place->why)
-		ret = find_twin(g, place);
+	int ret = find_twin(g, place);
 	if (!ret && !*place->why)
 		ret = find_disk(g, place);
 	if (!ret && !*place->why)
 		ret = compare(g, place);
 	if (!ret && !*place->why)
 		ret = lvm_place_read(g, section, place);
-	return ret || *place->why ? ret : lvm_place_take(g, place);
+	if (!ret && !*place->why)
+		ret = lvm_place_take(g, place);
+	if (!ret && *place->why)
+		fsmap_miss(g->r, place->why);
+	else if (!ret)
+		fsmap_join(g->r);
+	return ret;
+}
+
+/* Where others can be asked for. */
+static int find_if_asked(struct lvm_group *g, const struct lvm_node *section,
+			 struct lvm_place *place)
+{
+	if (fsmap_has_others(g->r))
+		return find_other(g, section, place);
+	snprintf(place->why, sizeof(place->why), "it lies on several disks");
+	return 0;
 }
 
 int lvm_place_find(struct lvm_group *g, const struct lvm_node *name, struct lvm_place **place_ret)
@@ -163,7 +176,7 @@ int lvm_place_find(struct lvm_group *g, const struct lvm_node *name, struct lvm_
 	place->name = section->name;
 	place->name_len = section->name_len;
 	*place_ret = place;
-	return find_other(g, section, place);
+	return find_if_asked(g, section, place);
 }
 
 void lvm_places_tell(const struct lvm_group *g)

@@ -17,6 +17,17 @@ int fsmap_find_other(struct fsmap_reader *r, const char *type, const char *uuid,
 	return others ? others->find(others->arg, type, uuid, found, dev_ret) : 0;
 }
 
+void fsmap_join(struct fsmap_reader *r)
+{
+	r->map->joined++;
+}
+
+void fsmap_miss(struct fsmap_reader *r, const char *why)
+{
+	if (!*r->map->apart)
+		snprintf(r->map->apart, sizeof(r->map->apart), "%s", why);
+}
+
 int fsmap_look_at(struct fsmap_reader *r, struct blk_dev *dev, fsmap_look look, void *arg,
 		  char *why, size_t len)
 {

@@ -139,6 +139,9 @@ bool fsmap_wants_ntfs_union(const struct fsmap_reader *r);
 bool fsmap_has_others(const struct fsmap_reader *r);
 int fsmap_find_other(struct fsmap_reader *r, const char *type, const char *uuid,
 		     enum others_found *found_ret, struct blk_dev **dev_ret);
+/* It helps; or it does not, for this reason: `joined` and `apart` in fsmap.h. */
+void fsmap_join(struct fsmap_reader *r);
+void fsmap_miss(struct fsmap_reader *r, const char *why);
 /* Read the metadata of another volume through a reader of its own; what is read goes into the
  * digest of this one. What `look` returns; after FSMAP_IS_WHOLE its reason is in `why`. */
 typedef int (*fsmap_look)(struct fsmap_reader *other, void *arg);

@@ -21,6 +21,8 @@ struct image_part {
 	char state[8]; /* exact, union, whole; "absent" when not selected */
 	char reason[240];
 	uint64_t used;
+	/* read with the help of what was opened, and of other disks: how many; -1 = not told */
+	int unlocked, joined;
 };
 
 /* What an image says about its disk: the manifest as plain data. Owned by whoever filled it;

@@ -134,19 +134,20 @@ int image_begun(const char *part, struct image_info *info, uint64_t *volume_size
 	return 0;
 }
 
-/* Whose map needs a key. */
-static bool is_encrypted(const char *fs)
+/* Where an image of before does not tell: such a map needs a key. */
+static bool needed_key(const struct image_part *p)
 {
-	return !strcmp(fs, "crypto_LUKS") || !strcmp(fs, "BitLocker");
+	bool encrypted = !strcmp(p->fs, "crypto_LUKS") || !strcmp(p->fs, "BitLocker");
+	return encrypted && (!strcmp(p->state, "exact") || !strcmp(p->state, "union"));
 }
 
 bool image_begun_unlocked(const struct image_info *info)
 {
 	bool unlocked = false;
-	for (size_t i = 0; i < info->n_parts; i++)
-		unlocked |= is_encrypted(info->parts[i].fs) &&
-			    (!strcmp(info->parts[i].state, "exact") ||
-			     !strcmp(info->parts[i].state, "union"));
+	for (size_t i = 0; i < info->n_parts; i++) {
+		const struct image_part *p = &info->parts[i];
+		unlocked |= p->unlocked < 0 ? needed_key(p) : p->unlocked > 0;
+	}
 	return unlocked;
 }
 

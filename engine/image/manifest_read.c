@@ -86,6 +86,13 @@ static bool get_seed(const json_t *o, uint64_t *seed)
 	return true;
 }
 
+/* Images of before do not tell. */
+static bool get_help(const json_t *o, const char *key, int *out)
+{
+	*out = -1;
+	return !json_object_get(o, key) || (get_int(o, key, out) && *out >= 0);
+}
+
 static bool read_partition(const json_t *o, const struct image_info *info, struct image_part *p)
 {
 	return json_is_object(o) && get_int(o, "number", &p->number) &&
@@ -97,7 +104,8 @@ static bool read_partition(const json_t *o, const struct image_info *info, struc
 	       get_text(o, "uuid", p->uuid, sizeof(p->uuid)) &&
 	       get_text(o, "state", p->state, sizeof(p->state)) &&
 	       get_text(o, "reason", p->reason, sizeof(p->reason)) &&
-	       get_number(o, "used", &p->used) && sv_range_ok(p->start, p->size, info->size);
+	       get_number(o, "used", &p->used) && get_help(o, "unlocked", &p->unlocked) &&
+	       get_help(o, "joined", &p->joined) && sv_range_ok(p->start, p->size, info->size);
 }
 
 static int read_partitions(const json_t *list, struct image_info *info)

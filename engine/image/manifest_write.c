@@ -108,6 +108,10 @@ static json_t *partition(const struct image_part *p, bool *ok)
 	set(o, ok, "state", text(p->state));
 	set(o, ok, "reason", text(p->reason));
 	set(o, ok, "used", number(p->used));
+	if (p->unlocked >= 0)
+		set(o, ok, "unlocked", json_integer(p->unlocked));
+	if (p->joined >= 0)
+		set(o, ok, "joined", json_integer(p->joined));
 	return o;
 }
 

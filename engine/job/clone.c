@@ -24,7 +24,7 @@ static int check_ends(struct clone_run *run, struct sv_err *err)
 {
 	const struct sv_clone_params *p = run->params;
 	int rc = source_open(&p->map, NULL, &run->source, err);
-	run->source.target = p->target;
+	run->source.twin = p->target;
 	if (rc)
 		return rc;
 	source_say_unguarded(run->job, &run->source);

@@ -31,6 +31,7 @@ struct others {
 	const struct source *source;
 	const struct layout *layout;
 	struct fsmap_others ops;
+	struct other_disk self, twin; /* the source; what holds the same: no others of it */
 	struct other_disk *disks;
 	size_t n_disks;
 	struct other_volume *v;
@@ -49,33 +50,43 @@ static bool same_disk(const struct other_disk *a, const struct other_disk *b)
 	return *a->disk.kname && *b->disk.kname && disk_same(&a->disk, &b->disk);
 }
 
-static bool is_source(const struct others *o, const struct other_disk *d)
+static void find_self(struct others *o)
 {
-	struct other_disk own = {.disk = o->source->disk};
-	own.has_file =
-		disk_file_of(o->source->is_device ? &own.disk : NULL, o->params->source, &own.file);
-	return same_disk(d, &own);
+	struct other_disk *self = &o->self;
+	self->disk = o->source->disk;
+	self->has_file = disk_file_of(o->source->is_device ? &self->disk : NULL, o->params->source,
+				      &self->file);
 }
 
-/* A copy that is being made of the source looks like the source. */
-static bool is_target(const struct others *o, const struct other_disk *d)
+/* A copy that is being made of the source looks like the source, and what a copy was made of like
+ * the copy. */
+static void find_twin(struct others *o)
 {
-	struct other_disk target = {0};
+	struct other_disk *twin = &o->twin;
 	struct sv_err ignored = {0};
-	const char *spec = o->source->target;
+	const char *spec = o->source->twin;
 	if (!spec)
-		return false;
+		return;
 	bool is_device = disk_is_device_spec(spec);
-	if (is_device && disk_find(o->params->root, spec, &target.disk, &ignored))
-		return false;
-	target.has_file = disk_file_of(is_device ? &target.disk : NULL, spec, &target.file);
-	return same_disk(d, &target);
+	if (!is_device || !disk_find(o->params->root, spec, &twin->disk, &ignored))
+		twin->has_file = disk_file_of(is_device ? &twin->disk : NULL, spec, &twin->file);
 }
 
-/* Of a partition node its disk still has the others. Takes over d->dev. */
+/* Of a partition node its disk still has the others. */
+static bool is_all_of(const struct other_disk *one, const struct other_disk *d)
+{
+	return !one->disk.partition && same_disk(one, d);
+}
+
+static bool is_part_of(const struct other_disk *one, const struct other_disk *d, uint64_t start)
+{
+	return one->disk.partition && same_disk(one, d) && one->disk.start == start;
+}
+
+/* Takes over d->dev. */
 static int add_disk(struct others *o, const struct other_disk *d)
 {
-	bool known = (!o->source->disk.partition && is_source(o, d)) || is_target(o, d);
+	bool known = is_all_of(&o->self, d) || is_all_of(&o->twin, d);
 	for (size_t i = 0; !known && i < o->n_disks; i++)
 		known = same_disk(&o->disks[i], d);
 	struct other_disk *v = known ? NULL : reallocarray(o->disks, o->n_disks + 1, sizeof(*v));
@@ -187,24 +198,19 @@ static int add_volume(struct others *o, struct blk_dev *disk, uint64_t size,
 	return 0;
 }
 
-/* A partition that is the source lies on a disk whose others are looked at. */
-static bool is_source_part(const struct others *o, const struct disk *disk, uint64_t start)
-{
-	const struct disk *source = &o->source->disk;
-	return source->partition && *disk->kname && disk_same(disk, source) &&
-	       source->start == start;
-}
-
+/* d: another disk; NULL: the source, which is no other as a whole. */
 static int add_volumes(struct others *o, struct blk_dev *dev, const struct layout *layout,
-		       const struct disk *disk, bool own)
+		       const struct other_disk *d)
 {
-	struct other_volume volume = {.own = own, .in_use = is_in_use(o, disk, 0)};
-	if (!layout->n && !own)
+	const struct disk *disk = d ? &d->disk : &o->source->disk;
+	struct other_volume volume = {.own = !d, .in_use = is_in_use(o, disk, 0)};
+	if (!layout->n && d)
 		return add_volume(o, dev, dev->size, &volume);
 	int rc = 0;
 	for (size_t i = 0; !rc && i < layout->n; i++) {
 		const struct layout_part *part = &layout->v[i];
-		if (part->extended || is_source_part(o, disk, part->start))
+		if (part->extended || (d && (is_part_of(&o->self, d, part->start) ||
+					     is_part_of(&o->twin, d, part->start))))
 			continue;
 		volume.start = part->start;
 		volume.in_use = is_in_use(o, disk, part->number);
@@ -220,15 +226,15 @@ static int look_at(struct others *o, struct other_disk *d)
 	if (!rc)
 		rc = layout_read(d->dev, &layout, NULL);
 	if (!rc)
-		rc = add_volumes(o, d->dev, layout, &d->disk, false);
+		rc = add_volumes(o, d->dev, layout, d);
 	layout_destroy(layout);
 	return rc == SV_E_NOMEM ? rc : 0;
 }
 
 static int search(struct others *o)
 {
-	int rc = add_volumes(o, o->source->dev, o->layout, &o->source->disk, true);
-	if (!rc && o->source->is_device)
+	int rc = add_volumes(o, o->source->dev, o->layout, NULL);
+	if (!rc && o->source->attached)
 		rc = add_all_attached(o);
 	for (size_t i = 0; !rc && i < o->n_disks; i++)
 		rc = look_at(o, &o->disks[i]);
@@ -271,6 +277,8 @@ int others_create(const struct sv_map_params *params, const struct source *sourc
 			     .source = source,
 			     .layout = layout,
 			     .ops = {.find = find, .arg = o}};
+	find_self(o);
+	find_twin(o);
 	int rc = add_named(o, err);
 	if (rc)
 		others_destroy(o);

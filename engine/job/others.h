@@ -10,7 +10,7 @@
 #include "engine/fsmap/others.h"
 
 /*
- * Partitions of the source and what `with` names, and, where the source is a disk, all disks that
+ * Partitions of the source and what `with` names, and, where the source says so, all disks that
  * are attached. What is named is opened at once; the rest is looked at when the first volume is
  * asked for, which may wake disks, and takes as long as the slowest of them. All is opened for
  * reading alone; what cannot be read is not there. One thread.

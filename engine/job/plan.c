@@ -93,6 +93,9 @@ static void describe_volume(struct sv_map_part *part, const struct fsmap *fsmap)
 	snprintf(part->uuid, sizeof(part->uuid), "%s", fsmap->uuid);
 	snprintf(part->state, sizeof(part->state), "%s", fsmap_state_name(fsmap->state));
 	snprintf(part->inside, sizeof(part->inside), "%s", fsmap->inside);
+	snprintf(part->apart, sizeof(part->apart), "%s", fsmap->apart);
+	part->unlocked = fsmap->unlocked;
+	part->joined = fsmap->joined;
 	if (!*part->reason)
 		snprintf(part->reason, sizeof(part->reason), "%s", fsmap->reason);
 }

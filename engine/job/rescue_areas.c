@@ -26,7 +26,7 @@ static int read_plan(struct rescue_run *run, struct sv_map **map, struct sv_err 
 		.n_with = run->params->n_with,
 	};
 	struct source seen = run->source;
-	seen.target = run->params->target;
+	seen.twin = run->params->target;
 	struct sv_err why = {0};
 	int rc = unlock_create(params.unlock, &run->unlock, err);
 	if (rc)

@@ -84,11 +84,19 @@ static void remove_copy(struct rescue_run *run)
 
 static int seal(struct rescue_run *run, struct blk_dev *dev, struct sv_err *err)
 {
-	struct source copy = {
-		.dev = dev, .is_device = run->source.is_device, .disk = run->source.disk};
+	const struct sv_rescue_params *p = run->params;
+	struct source copy = run->source;
+	copy.dev = dev;
+	copy.twin = p->target;
+	/* looked into as before: what was left out as free must be free in the image */
 	struct sv_save_params params = {
-		.map = {.root = run->params->root, .source = run->params->source},
-		.image = run->params->image,
+		.map = {.root = p->root,
+			.source = p->source,
+			.unlock = p->unlock,
+			.ntfs_union = p->ntfs_union,
+			.with = p->with,
+			.n_with = p->n_with},
+		.image = p->image,
 		.level = INT_MIN,
 		.on_error = SV_ON_ERROR_SKIP,
 		.verify = true,
@@ -99,7 +107,7 @@ static int seal(struct rescue_run *run, struct blk_dev *dev, struct sv_err *err)
 	struct sv_err ignored = {0};
 	store_read_file(run->book.dirfd, SV_RESCUE_MAP RESCUE_REPORT_SUFFIX, REPORT_LIMIT, &report,
 			&len, &ignored);
-	int rc = save_from(run->job, &params, &copy, report, err);
+	int rc = save_from(run->job, &params, &copy, run->unlock, report, err);
 	free(report);
 	return rc;
 }

@@ -62,6 +62,8 @@ static int describe_parts(struct image_info *info, const struct sv_map *map)
 		to->start = from->start;
 		to->size = from->size;
 		to->used = from->used;
+		to->unlocked = (int)SV_MIN(from->unlocked, 1000u);
+		to->joined = (int)SV_MIN(from->joined, 1000u);
 		snprintf(to->type, sizeof(to->type), "%s", from->type);
 		snprintf(to->name, sizeof(to->name), "%s", from->name);
 		snprintf(to->fs, sizeof(to->fs), "%s", from->fs);
@@ -278,7 +280,7 @@ static int write_image(struct save_run *run, struct sv_err *err)
 /* The source is open. */
 static int make_image(struct save_run *run, struct sv_err *err)
 {
-	int rc = plan_read(&run->params.map, &run->source, NULL, &run->map, err);
+	int rc = plan_read(&run->params.map, &run->source, run->keys, &run->map, err);
 	if (!rc) {
 		job_event(run->job, &(struct sv_event){.kind = SV_EVENT_PLAN,
 						       .sentence = "the plan",
@@ -286,6 +288,8 @@ static int make_image(struct save_run *run, struct sv_err *err)
 						       .map = run->map});
 		rc = precompute_zeros(run);
 	}
+	if (!rc && run->params.resume)
+		rc = save_check_help(run, err);
 	if (!rc && !run->params.dry_run)
 		rc = write_image(run, err);
 	sv_map_destroy(run->map);
@@ -325,9 +329,10 @@ static int save_run(struct sv_job *job, void *p, struct sv_err *err)
 }
 
 int save_from(struct sv_job *job, const struct sv_save_params *params, const struct source *source,
-	      const char *more, struct sv_err *err)
+	      struct unlock *keys, const char *more, struct sv_err *err)
 {
-	struct save_run run = {.job = job, .params = *params, .source = *source, .more = more};
+	struct save_run run = {
+		.job = job, .params = *params, .source = *source, .keys = keys, .more = more};
 	int rc = save_settle_options(&run, err);
 	if (!rc)
 		return make_image(&run, err);

@@ -35,13 +35,14 @@ struct save_run {
 	uint32_t zero_checksum,
 		zero_checksum_last; /* of a full frame of zeros, and of the last frame */
 	uint64_t bad_bytes, bad_areas;
-	const char *more; /* for the end of report.txt; NULL = nothing */
+	const char *more;    /* for the end of report.txt; NULL = nothing */
+	struct unlock *keys; /* the caller's; NULL: those of params are read */
 };
 
-/* A whole save of a source that is open and stays the caller's; params->map.source only names it.
- * Errors as of a save. */
+/* A whole save of a source that is open and stays the caller's, like the keys; params->map.source
+ * only names it. Errors as of a save. */
 int save_from(struct sv_job *job, const struct sv_save_params *params, const struct source *source,
-	      const char *more, struct sv_err *err);
+	      struct unlock *keys, const char *more, struct sv_err *err);
 
 /*
  * Codec, level and frame size, and what else of the parameters was not given. With `resume`,
@@ -49,6 +50,12 @@ int save_from(struct sv_job *job, const struct sv_save_params *params, const str
  * was given is not what IMAGE.part was begun with), SV_E_NOT_FOUND, SV_E_FORMAT, SV_E_NOMEM.
  */
 int save_settle_options(struct save_run *run, struct sv_err *err);
+/*
+ * With `resume`, when the map is read: keys and other disks must have helped as much as when
+ * IMAGE.part was begun; else the plan is another one, which looks like a disk that has changed.
+ * SV_E_REFUSED.
+ */
+int save_check_help(const struct save_run *run, struct sv_err *err);
 
 /* The pipeline of frames; arg is a struct save_run. */
 extern const struct pool_ops save_pool_ops;

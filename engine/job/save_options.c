@@ -219,3 +219,48 @@ int save_settle_options(struct save_run *run, struct sv_err *err)
 		rc = settle_resumed(run, err);
 	return rc;
 }
+
+/* ---- with the same help as then ---- */
+
+static int refuse_help(const struct save_run *run, const char *why, const char *how,
+		       struct sv_err *err)
+{
+	return sv_fail(err, SV_E_REFUSED, 0, run->params.image,
+		       "%s, and %s.part was begun otherwise: continue it %s, or start afresh", why,
+		       run->params.image, how);
+}
+
+static int check_part_help(const struct save_run *run, const struct image_part *was,
+			   const struct sv_map_part *is, struct sv_err *err)
+{
+	/* first the disks: what is on them may be locked, too */
+	if (was->joined >= 0 && is->joined < (unsigned int)was->joined)
+		return refuse_help(run,
+				   *is->apart ? is->apart : "another disk of a volume is missing",
+				   "with that disk", err);
+	if (was->unlocked >= 0 && is->unlocked < (unsigned int)was->unlocked)
+		return refuse_help(run, "an encrypted volume stays locked",
+				   "with --unlock or with all of its keys", err);
+	if (was->unlocked >= 0 && is->unlocked > (unsigned int)was->unlocked)
+		return refuse_help(run, "an encrypted volume is unlocked", "without its key", err);
+	if (was->joined >= 0 && is->joined > (unsigned int)was->joined)
+		return refuse_help(run, is->inside, "without that disk", err);
+	return 0;
+}
+
+int save_check_help(const struct save_run *run, struct sv_err *err)
+{
+	char part[4096];
+	struct image_info was = {0};
+	const struct sv_map *map = run->map;
+	uint64_t ignored;
+	int rc = 0;
+	snprintf(part, sizeof(part), "%s.part", run->params.image);
+	if (image_begun(part, &was, &ignored))
+		return 0;
+	/* another table is for the writer to see */
+	for (size_t i = 0; !rc && i < was.n_parts && was.n_parts == map->n_parts; i++)
+		rc = check_part_help(run, &was.parts[i], &map->parts[i], err);
+	image_info_clear(&was);
+	return rc;
+}

@@ -81,7 +81,7 @@ static int open_device_source(const struct sv_map_params *params, const char *st
 	int rc = disk_find(params->root, params->source, &source->disk, err);
 	if (rc)
 		return rc;
-	source->is_device = true;
+	source->is_device = source->attached = true;
 	if (store && disk_of_path(params->root, store, store_kname, NULL))
 		store_kname[0] = '\0';
 	rc = guard_device(params, source, store_kname, err);

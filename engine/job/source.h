@@ -11,7 +11,9 @@ struct source {
 	bool is_device;
 	struct disk disk; /* when it is a device */
 	struct disk_guard *guard;
-	const char *target; /* what it is copied onto: no other disk of its volumes. NULL = none */
+	bool attached;	  /* disks that are attached may be the others of its volumes */
+	const char *twin; /* what it is copied onto, or was copied from: no other disk of its
+			     volumes. NULL = none */
 };
 
 /*

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # lvm-lay.py - the bytes of a logical volume, put onto its disks or taken from them, as dm-linear and dm-striped lay them
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""lvm-lay.py put|get VOLUME NODE=FILE... < segments: lines "STRIPE_BYTES LENGTH NODE:FIRST-LAST...", in extents of 4 MiB from 1 MiB on"""
+"""lvm-lay.py put|get VOLUME NODE=FILE... < segments: lines "STRIPE_BYTES LENGTH NODE:FIRST-LAST...", in extents of 4 MiB from 1 MiB on
+   lvm-lay.py places NODE < segments           "PLACE LENGTH" of each stripe, in order; PLACE is "-" where it is on another disk"""
 import sys
 
 EXTENT = 4 << 20
@@ -20,8 +21,13 @@ def stripes(line):
         yield node, place + number // len(places) * step, step
 
 
-def main():
-    mode, volume, *named = sys.argv[1:]
+def tell_places(wanted):
+    for line in sys.stdin:
+        for node, place, length in stripes(line):
+            print(place if node == wanted else "-", length)
+
+
+def lay(mode, volume, named):
     disks = {}
     for word in named:
         node, path = word.split('=')
@@ -36,4 +42,7 @@ def main():
                     lv.write(disks[node].read(length))
 
 
-main()
+if sys.argv[1] == 'places':
+    tell_places(sys.argv[2])
+else:
+    lay(sys.argv[1], sys.argv[2], sys.argv[3:])

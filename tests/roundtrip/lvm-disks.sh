@@ -12,50 +12,13 @@ requires_loop
 work_dir lvm-disks
 
 SIZE=$((181 * MIB))
-LAY=$TOP/tests/lib/lvm-lay.py
-
-# VOLUME: "STRIPE LENGTH NODE:FIRST-LAST..." of its segments, in order
-segments_of() {
-	lvm2 lvs --noheadings --units b --nosuffix -o lv_name,stripe_size,seg_size,seg_pe_ranges --sort seg_start vg |
-		awk -v name="$1" '$1 == name { $1 = ""; sub(/^ /, ""); print }'
-}
-
-# FOLDER: the disks there are attached, as $LOOP_A and $LOOP_B
-attach_both() {
-	attach_loop "$1/a" 512
-	LOOP_A=$LOOP
-	attach_loop "$1/b" 512
-	LOOP_B=$LOOP
-	lvm_see "$LOOP_A" "$LOOP_B"
-}
-
-detach_both() {
-	detach_loop "$LOOP_A"
-	detach_loop "$LOOP_B"
-}
-
-# put|get VOLUME FILE FOLDER
-lay() { "$LAY" "$1" "$3" "$LOOP_A=$4/a" "$LOOP_B=$4/b" <"$WORK/segments.$2"; }
 
 note 'a group of two disks'
 mkdir "$WORK/old" "$WORK/new"
 for disk in a b; do
-	poison "$WORK/old/$disk" "$SIZE"
 	poison "$WORK/new/$disk" "$SIZE"
-	head -c $((2 * MIB)) /dev/zero | dd of="$WORK/old/$disk" conv=notrunc status=none
 done
-attach_both "$WORK/old"
-lvm2 pvcreate -q -y "$LOOP_A" "$LOOP_B" >/dev/null
-lvm2 vgcreate vg "$LOOP_A" "$LOOP_B" >/dev/null
-make_lv() { lvm2 lvcreate -y -an -Zn -Wn -n "$@" >/dev/null; }
-make_lv linear -l 20 vg "$LOOP_A:2-11" "$LOOP_B:0-9"
-make_lv striped -l 22 -i 2 -I 64k vg
-make_lv mixed -l 9 vg "$LOOP_B:22-30"
-lvm2 lvextend -l +10 -i 2 -I 4k vg/mixed >/dev/null
-for volume in linear striped mixed; do
-	segments_of $volume | tee "$WORK/segments.$volume"
-done
-[ "$(wc -l <"$WORK/segments.mixed")" -eq 2 ] || fail 'the volume has one segment: the test is blunt'
+make_group_of_two "$WORK/old" "$SIZE"
 detach_both
 
 make_corpus "$WORK/corpus" 100

@@ -104,6 +104,44 @@ static void test_brackets_in_text(void **state)
 	free(text);
 }
 
+/* How many keys and disks helped: images of before do not tell, and less than none is no number. */
+static void test_help(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *member;
+		int rc, unlocked, joined;
+		bool needs_key;
+	} samples[] = {
+		{"", 0, -1, -1, false},
+		{"\"unlocked\": 0, \"joined\": 2, ", 0, 0, 2, false},
+		{"\"unlocked\": 1, ", 0, 1, -1, true},
+		{"\"unlocked\": -1, ", SV_E_DATA, 0, 0, false},
+		{"\"joined\": \"1\", ", SV_E_DATA, 0, 0, false},
+	};
+	for (size_t i = 0; i < SV_ARRAY(samples); i++) {
+		struct manifest m;
+		char *text = NULL, *again;
+		assert_int_equal(fixture_run("tests/data/images/zstd", &text,
+					     "sed '0,/\"state\":/s//%s&/' manifest.json",
+					     samples[i].member),
+				 0);
+		assert_int_equal(manifest_decode(text, strlen(text), &m), samples[i].rc);
+		free(text);
+		if (samples[i].rc)
+			continue;
+		assert_int_equal(m.info.parts[0].unlocked, samples[i].unlocked);
+		assert_int_equal(m.info.parts[0].joined, samples[i].joined);
+		assert_int_equal(image_begun_unlocked(&m.info), samples[i].needs_key);
+		again = manifest_encode(&m);
+		assert_non_null(again);
+		assert_int_equal(!strstr(again, "\"unlocked\""), samples[i].unlocked < 0);
+		assert_int_equal(!strstr(again, "\"joined\": 2"), samples[i].joined != 2);
+		free(again);
+		manifest_clear(&m);
+	}
+}
+
 /* Save the sample without its index, in a manifest with another size of disk and stream. */
 static void save_false(struct sample *s, uint64_t disk, uint64_t stream)
 {
@@ -229,11 +267,9 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_many_objects),
-		cmocka_unit_test(test_brackets_in_text),
-		cmocka_unit_test(test_more_frames_than_bytes),
-		cmocka_unit_test(test_long_hole),
-		cmocka_unit_test(test_large_frames),
+		cmocka_unit_test(test_many_objects), cmocka_unit_test(test_brackets_in_text),
+		cmocka_unit_test(test_help),	     cmocka_unit_test(test_more_frames_than_bytes),
+		cmocka_unit_test(test_long_hole),    cmocka_unit_test(test_large_frames),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

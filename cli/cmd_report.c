@@ -129,7 +129,9 @@ int cmd_report(const struct cli_args *args, struct sv_err *err)
 					  .what = args->words[0],
 					  .copy = args->copy,
 					  .sector_size = args->sector_size,
-					  .unlock = &unlock};
+					  .unlock = &unlock,
+					  .with = args->with.v,
+					  .n_with = args->with.n};
 	struct sv_report *report = NULL;
 	int rc = read_report(&params, &report, err);
 	if (!rc)

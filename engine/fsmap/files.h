@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 struct blk_dev;
-struct unlock;
+struct fsmap_how;
 
 /* What a file loses. */
 enum files_kind {
@@ -86,11 +86,13 @@ struct files_inner {
  * Who owns the bytes of `lost` (a normal list, in bytes of the volume)? `vol` may hold anything
  * there: nothing of it is believed. One pass over the filesystem's metadata; what is kept in memory
  * is what was hit and a few bytes per folder. Never fails for what is on the disk. *stop (may be
- * NULL) ends it early: SV_E_STOPPED. SV_E_NOMEM. Encrypted volumes are opened with the keys of
- * `unlock` (NULL: they stay locked), as by fsmap_read(). Release with fsmap_files_destroy().
+ * NULL) ends it early: SV_E_STOPPED. SV_E_NOMEM. Encrypted volumes are opened, and
+ * other volumes found, by `how`, as by fsmap_read(); what is read of others is taken as good.
+ * Release with fsmap_files_destroy().
  */
-int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost, struct unlock *unlock,
-		     const atomic_int *stop, struct fsmap_files **files_ret, struct sv_err *err);
+int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost,
+		     const struct fsmap_how *how, const atomic_int *stop,
+		     struct fsmap_files **files_ret, struct sv_err *err);
 void fsmap_files_destroy(struct fsmap_files *files);
 
 /* "content", "map", "record", "entries", "attributes", "slack"; "metadata", "free", "unknown". */

@@ -155,10 +155,11 @@ int owners_search(struct owners *o, struct blk_dev *vol, struct fsmap_files **fi
 	return answer(o, search(o, vol, NULL, NULL), files_ret, err);
 }
 
-int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost, struct unlock *unlock,
-		     const atomic_int *stop, struct fsmap_files **files_ret, struct sv_err *err)
+int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost,
+		     const struct fsmap_how *how, const atomic_int *stop,
+		     struct fsmap_files **files_ret, struct sv_err *err)
 {
-	struct owners o = {.lost = lost, .stop = stop, .around.how.unlock = unlock};
+	struct owners o = {.lost = lost, .stop = stop, .around.how = *how};
 	return owners_search(&o, vol, files_ret, err);
 }
 

@@ -3,16 +3,18 @@
 #include "engine/job/report_files.h"
 
 #include "engine/disk/layout.h"
+#include "engine/fsmap/fsmap.h"
+#include "engine/job/others.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct looker {
+	const struct report_look *how;
 	struct blk_dev *dev; /* the copy as it is */
 	const struct sv_extents *lost;
-	struct unlock *unlock;
-	const atomic_int *stop;
+	struct others *others;
 	struct sv_report *report;
 	struct sv_extents inside; /* of volumes that were looked at */
 	struct sv_err *err;
@@ -69,11 +71,13 @@ static int add_with_inner(struct sv_report *r, const struct sv_report_volume *vo
 static int look_into(struct looker *l, struct sv_report_volume *v, const struct sv_extents *lost)
 {
 	struct blk_dev *window = NULL;
+	struct unlock *unlock = l->how->unlock;
+	const struct fsmap_how how = {.unlock = unlock, .others = others_of(l->others, v->start)};
 	int rc = blk_window_create(l->dev, v->start, v->size, l->dev->name, &window, l->err);
 	if (!rc)
-		rc = fsmap_files_read(window, lost, l->unlock, l->stop, &v->files, l->err);
+		rc = fsmap_files_read(window, lost, &how, l->how->stop, &v->files, l->err);
 	blk_close(window);
-	return rc ? rc : unlock_result(l->unlock, NULL, l->err);
+	return rc ? rc : unlock_result(unlock, NULL, l->err);
 }
 
 static int add_volume(struct looker *l, int number, uint64_t start, uint64_t size)
@@ -123,6 +127,21 @@ static int look(struct looker *l, const struct layout *layout)
 	return rc;
 }
 
+/* Another volume of a group may lie on the copy, too, where reads of what was lost must fail. */
+static int look_with_others(struct looker *l, const struct layout *layout)
+{
+	struct source seen = *l->how->copy;
+	seen.dev = NULL;
+	int rc = blk_holes_create(l->dev, l->lost, false, &seen.dev);
+	if (!rc)
+		rc = others_create(l->how->params, &seen, layout, &l->others, l->err);
+	if (!rc)
+		rc = look(l, layout);
+	others_destroy(l->others);
+	blk_close(seen.dev);
+	return rc;
+}
+
 /* The table is looked for with zeros where it was lost: a copy may hold anything there. */
 static int look_at_disk(struct looker *l)
 {
@@ -132,24 +151,23 @@ static int look_at_disk(struct looker *l)
 	if (!rc)
 		rc = layout_read(zeros, &layout, l->err);
 	if (!rc)
-		rc = look(l, layout);
+		rc = look_with_others(l, layout);
 	layout_destroy(layout);
 	blk_close(zeros);
 	return rc;
 }
 
-int report_files(struct blk_dev *dev, const struct sv_extents *lost, struct unlock *unlock,
-		 const atomic_int *stop, struct sv_report **report_ret, struct sv_err *err)
+int report_files(const struct report_look *how, struct sv_report **report_ret, struct sv_err *err)
 {
-	struct looker l = {.dev = dev, .lost = lost, .unlock = unlock, .stop = stop, .err = err};
+	struct looker l = {.how = how, .dev = how->copy->dev, .lost = how->lost, .err = err};
 	l.report = calloc(1, sizeof(*l.report));
 	if (!l.report)
 		return sv_fail_nomem(err);
 	l.report->looked = true;
-	l.report->size = dev->size;
-	l.report->lost = sv_extents_total(lost);
-	l.report->n_areas = lost->n;
-	int rc = lost->n ? look_at_disk(&l) : 0;
+	l.report->size = l.dev->size;
+	l.report->lost = sv_extents_total(l.lost);
+	l.report->n_areas = l.lost->n;
+	int rc = l.lost->n ? look_at_disk(&l) : 0;
 	sv_extents_clear(&l.inside);
 	if (rc) {
 		sv_report_destroy(l.report);

@@ -3,15 +3,22 @@
 #ifndef SV_JOB_REPORT_FILES_H
 #define SV_JOB_REPORT_FILES_H
 
-#include "engine/salvor.h"
+#include "engine/job/source.h"
+
+/* What is looked into, and with what help. */
+struct report_look {
+	const struct sv_map_params *params; /* root, source (the copy), sector_size, with */
+	const struct source *copy;	    /* only read; twin: what it was copied from */
+	const struct sv_extents *lost;	    /* a normal list: nothing of it is believed */
+	struct unlock *unlock;		    /* NULL: encrypted volumes stay locked */
+	const atomic_int *stop;		    /* may be NULL */
+};
 
 /*
- * Look on a copy for the owners of what was lost. `dev`: the copy, only read; `lost`: a normal
- * list, nothing of it is believed. names in the report are left to the caller. Encrypted volumes
- * are opened with `unlock` (NULL: they stay locked). *stop may be NULL. SV_E_STOPPED, SV_E_NOMEM,
- * SV_E_IO when the copy itself cannot be read.
+ * Look on a copy for the owners of what was lost. Names in the report are left to the caller.
+ * SV_E_STOPPED, SV_E_NOMEM, SV_E_IO when the copy itself cannot be read, and what others_create()
+ * says.
  */
-int report_files(struct blk_dev *dev, const struct sv_extents *lost, struct unlock *unlock,
-		 const atomic_int *stop, struct sv_report **report_ret, struct sv_err *err);
+int report_files(const struct report_look *look, struct sv_report **report_ret, struct sv_err *err);
 
 #endif

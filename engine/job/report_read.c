@@ -68,6 +68,30 @@ static int window_on(struct blk_dev *dev, uint64_t size, struct blk_dev **window
 	return blk_window_create(dev, 0, size, dev->name, window, err);
 }
 
+/* The map says of which disk it is, if it is ours. */
+static int look_through_map(const struct book *b, const struct sv_map_params *params,
+			    const struct source *source, const struct sv_extents *lost,
+			    struct unlock *unlock, struct sv_report **report_ret,
+			    struct sv_err *err)
+{
+	struct source seen = *source;
+	char *twin = b->has_side ? copy_of(b->path, &b->side.source) : NULL;
+	seen.dev = NULL;
+	seen.twin = twin;
+	seen.attached |= b->has_side && b->side.source.is_device;
+	int rc = b->has_side && !twin ? sv_fail_nomem(err) : 0;
+	if (!rc)
+		rc = window_on(source->dev, rmap_size(b->map), &seen.dev, err);
+	if (!rc)
+		rc = report_files(
+			&(struct report_look){
+				.params = params, .copy = &seen, .lost = lost, .unlock = unlock},
+			report_ret, err);
+	blk_close(seen.dev);
+	free(twin);
+	return rc;
+}
+
 static int look_at_copy(const struct sv_report_params *p, const struct book *b, const char *copy,
 			struct unlock *unlock, struct sv_report **report_ret, struct sv_err *err)
 {
@@ -75,23 +99,21 @@ static int look_at_copy(const struct sv_report_params *p, const struct book *b, 
 				       .source = copy,
 				       .sector_size = p->sector_size ? p->sector_size
 								     : b->side.sector_size,
-				       .unguarded = true};
+				       .unguarded = true,
+				       .with = p->with,
+				       .n_with = p->n_with};
 	struct source source = {0};
-	struct blk_dev *window = NULL;
 	struct sv_extents lost = {0};
 	int rc = source_open(&params, NULL, &source, err);
 	if (rc == SV_E_SOURCE)
 		rc = sv_err_recode(err, SV_E_TARGET);
-	if (!rc)
-		rc = window_on(source.dev, rmap_size(b->map), &window, err);
 	if (!rc && lost_of_map(b, source.dev->size, &lost))
 		rc = sv_fail_nomem(err);
 	if (!rc)
-		rc = report_files(window, &lost, unlock, NULL, report_ret, err);
+		rc = look_through_map(b, &params, &source, &lost, unlock, report_ret, err);
 	if (rc == SV_E_IO)
 		rc = sv_err_recode(err, SV_E_TARGET);
 	sv_extents_clear(&lost);
-	blk_close(window);
 	source_close(&source);
 	return rc;
 }
@@ -133,20 +155,40 @@ static int read_told(const char *folder, char **text, struct sv_err *err)
 	return rc == SV_E_IO ? sv_err_recode(err, SV_E_STORE) : rc;
 }
 
-static int look_at_image(struct image_reader *image, struct unlock *unlock,
-			 struct sv_report **report_ret, struct sv_err *err)
+/* Of a disk by its serial number, because names change; of a file by its name. */
+static void name_twin(const struct image_info *info, struct source *image, char *spec, size_t len)
 {
+	image->attached = !strncmp(info->source, "/dev/", 5);
+	if (image->attached && *info->serial)
+		snprintf(spec, len, "serial=%s", info->serial);
+	else
+		snprintf(spec, len, "%s", info->source);
+	image->twin = spec;
+}
+
+static int look_at_image(const struct sv_report_params *p, struct image_reader *image,
+			 struct unlock *unlock, struct sv_report **report_ret, struct sv_err *err)
+{
+	const struct image_info *info = image_reader_info(image);
+	struct sv_map_params params = {
+		.root = p->root, .source = p->what, .with = p->with, .n_with = p->n_with};
 	struct sv_extents lost = {0};
-	struct blk_dev *dev = NULL;
-	int rc = image_blk_create(image, &dev, err);
+	struct source source = {0};
+	char twin[sizeof(info->source) + 8];
+	name_twin(info, &source, twin, sizeof(twin));
+	int rc = image_blk_create(image, &source.dev, err);
 	if (!rc && sv_runs_select(&lost, image_reader_runs(image), 1u << SV_RUN_BAD))
 		rc = sv_fail_nomem(err);
 	if (!rc)
-		rc = report_files(dev, &lost, unlock, NULL, report_ret, err);
+		rc = report_files(&(struct report_look){.params = &params,
+							.copy = &source,
+							.lost = &lost,
+							.unlock = unlock},
+				  report_ret, err);
 	if (rc == SV_E_IO)
 		rc = sv_err_recode(err, SV_E_STORE);
 	sv_extents_clear(&lost);
-	blk_close(dev);
+	blk_close(source.dev);
 	return rc;
 }
 
@@ -167,7 +209,7 @@ static int report_folder(const struct sv_report_params *p, struct unlock *unlock
 	} else if (rc) {
 		*err = why;
 	} else {
-		rc = look_at_image(image, unlock, report_ret, err);
+		rc = look_at_image(p, image, unlock, report_ret, err);
 	}
 	image_reader_close(image);
 	if (!rc)

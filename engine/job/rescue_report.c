@@ -16,20 +16,42 @@ int rescue_lost(const struct rescue_run *run, struct sv_extents *lost)
 	return rc;
 }
 
+/* The copy; what the source's other disks are is as it was for the map. */
+static int open_copy(const struct rescue_run *run, struct source *copy, struct sv_err *err)
+{
+	const struct sv_rescue_params *p = run->params;
+	struct sv_err ignored = {0};
+	copy->is_device =
+		run->target.is_device && !disk_find(p->root, p->target, &copy->disk, &ignored);
+	copy->attached = run->source.attached || copy->is_device;
+	copy->twin = p->source;
+	return blk_window_create(run->target.dev, 0, run->book.side.source.size, run->target.path,
+				 &copy->dev, err);
+}
+
 static int look(struct rescue_run *run, struct sv_report **report, struct sv_err *err)
 {
 	struct sv_extents lost = {0};
-	struct blk_dev *copy = NULL;
-	int rc = blk_window_create(run->target.dev, 0, run->source.dev->size, run->target.path,
-				   &copy, err);
+	struct source copy = {0};
+	struct sv_map_params params = {.root = run->params->root,
+				       .source = run->params->target,
+				       .sector_size = run->params->sector_size,
+				       .with = run->params->with,
+				       .n_with = run->params->n_with};
+	int rc = open_copy(run, &copy, err);
 	if (!rc && !run->unlock)
 		rc = unlock_create(run->params->unlock, &run->unlock, err);
 	unlock_hush(run->unlock);
 	if (!rc && rescue_lost(run, &lost))
 		rc = sv_fail_nomem(err);
 	if (!rc)
-		rc = report_files(copy, &lost, run->unlock, &run->job->stop, report, err);
-	blk_close(copy);
+		rc = report_files(&(struct report_look){.params = &params,
+							.copy = &copy,
+							.lost = &lost,
+							.unlock = run->unlock,
+							.stop = &run->job->stop},
+				  report, err);
+	blk_close(copy.dev);
 	sv_extents_clear(&lost);
 	if (rc)
 		return rc;

@@ -4,6 +4,8 @@
 """inside.py map SIZE OUT [MAP PLACES | START:LENGTH]...   a ddrescue map of the outer volume: lost is what each MAP of an
                                                     inner volume says, which is where PLACES says ("START LENGTH" lines, in
                                                     order), and these ranges
+                                                    PLACES may have "-" for a START: that is on another disk
+   inside.py here MAP PLACES OUT                    MAP, lost only where PLACES are on this disk
    inside.py units MAP OUT UNIT                     MAP with whole units lost
    inside.py volume REPORT NAME OUT                 what REPORT says of the volume of that name, as a report of its own"""
 import json
@@ -35,15 +37,27 @@ def write(path, size, ranges):
             pos = max(pos, end)
 
 
-def outside(lost, places):
-    """Piece by piece of the inner volume, byte ranges: nothing of the program's own way is used."""
+def places_of(path):
+    with open(path, encoding="ascii") as f:
+        return [(None if start == "-" else int(start), int(length)) for start, length in map(str.split, f)]
+
+
+def shared(lost, places):
+    """(place, where it begins inside, start, length) piece by piece of the inner volume: nothing of the program's own way
+    is used."""
     at = 0
     for place, length in places:
-        for start, n in lost:
-            low, high = max(start, at), min(start + n, at + length)
-            if low < high:
-                yield place + low - at, high - low
+        if place is not None:
+            for start, n in lost:
+                low, high = max(start, at), min(start + n, at + length)
+                if low < high:
+                    yield place, at, low, high - low
         at += length
+
+
+def outside(lost, places):
+    for place, at, start, length in shared(lost, places):
+        yield place + start - at, length
 
 
 def make_map(size, out, args):
@@ -53,9 +67,12 @@ def make_map(size, out, args):
             ranges.append(tuple(map(int, args.pop(0).split(":"))))
             continue
         lost = lost_of(args.pop(0))
-        with open(args.pop(0), encoding="ascii") as f:
-            ranges += outside(lost, [tuple(map(int, line.split())) for line in f])
+        ranges += outside(lost, places_of(args.pop(0)))
     write(out, size, ranges)
+
+
+def here(path, places, out):
+    write(out, size_of(path), [(start, length) for _, _, start, length in shared(lost_of(path), places_of(places))])
 
 
 def units(path, out, unit):
@@ -75,6 +92,8 @@ def main():
     verb, args = sys.argv[1], sys.argv[2:]
     if verb == "map" and len(args) >= 2:
         make_map(int(args[0]), args[1], args[2:])
+    elif verb == "here" and len(args) == 3:
+        here(*args)
     elif verb == "units" and len(args) == 3:
         units(args[0], args[1], int(args[2]))
     elif verb == "volume" and len(args) == 3:

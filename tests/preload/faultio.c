@@ -36,7 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_RULES 16
+#define MAX_RULES 64
 #define OPS	  "rwsbctiloDSfnudgpkmqM"
 
 static struct rule rules[MAX_RULES];

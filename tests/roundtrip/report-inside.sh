@@ -8,6 +8,7 @@
 # reported must be what the filesystem's own tool says of the volume inside.
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
+. "$TOP/tests/lib/inside.sh"
 . "$TOP/tests/lib/luks.sh"
 . "$TOP/tests/lib/lvm.sh"
 requires mke2fs debugfs dumpe2fs e2fsck mkfs.fat mcopy mshowfat mkswap lvm cryptsetup python3 jq
@@ -16,17 +17,8 @@ work_dir report-inside
 cd "$WORK"
 seeds=${SEEDS:-1} seed=${SEED:-1}
 cleanup_fn echo "SEED=$seed"
-owners=$TOP/tests/lib/owners.py inside=$TOP/tests/lib/inside.py
 printf 'a long passphrase' >key
 printf 'wrong' >wrong
-
-# NAME SIZE mke2fs-OPTION...
-ext_volume() {
-	truncate -s "$2" "$1"
-	mke2fs -q -F -t ext4 -d tree "${@:3}" "$1" 2>/dev/null
-	find tree -name '*[258].bin' | sed 's/^tree\(.*\)/rm "\1"/' | debugfs -w -f - "$1" >/dev/null 2>&1
-	e2fsck -fy "$1" >/dev/null 2>&1 || [ $? -eq 1 ] || fail "$1 is not well"
-}
 
 fat_volume() {
 	truncate -s "$2" "$1"
@@ -34,32 +26,11 @@ fat_volume() {
 	mcopy -s -i "$1" tree/* ::
 }
 
-# MAP IMAGE [OPTION...]: the report
-look() { expect_rc 0 salvor report "$1" --copy "$2" --json "${@:3}" && cp "$WORK/out" report; }
-
-# JQ-FILTER: holds of the report
-reported() { jq -e "$1" report >/dev/null || fail "not so: $1: $(head -c 3000 report)"; }
-
-# NAME KIND IMAGE MAP: the report of the volume of that name against other tools on what stands there
-judge() {
-	"$inside" volume report "$1" inner-report
-	printf '%s: ' "$1"
-	"$owners" check "$2" "$3" "$4" inner-report || fail "$1"
-}
-
 # FILE START LENGTH...: a map of it, one.map, with these ranges lost
 lose() { "$inside" map "$(stat -c %s "$1")" one.map "${@:2}"; }
 
 note 'filesystems'
-python3 - "$seed" <<'END'
-import os, random, sys
-chance = random.Random(sys.argv[1])
-for i in range(500):
-    folder = f"tree/folder {i % 20}/e{i % 7}"
-    os.makedirs(folder, exist_ok=True)
-    with open(f"{folder}/a file, {i}.bin", "wb") as f:
-        f.write(chance.randbytes(chance.choice([100, 3000, 9000, 20000, 60000])))
-END
+make_tree "$seed"
 ext_volume root 48M
 ext_volume home 40M -b 1024
 fat_volume data 36M

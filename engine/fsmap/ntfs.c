@@ -57,8 +57,8 @@ static int mark_free(struct ntfs_vol *v)
 static int examine(struct ntfs_vol *v)
 {
 	int (*const steps[])(struct ntfs_vol *) = {
-		ntfs_volume_check, ntfs_log_check,	load_bitmap,
-		ntfs_walk,	   ntfs_hiberfil_check, ntfs_log_unite,
+		ntfs_volume_check,   ntfs_log_check, load_bitmap,      ntfs_walk,
+		ntfs_hiberfil_check, ntfs_log_unite, ntfs_shadow_keep,
 	};
 	int all = 0;
 	for (size_t i = 0; i < SV_ARRAY(steps); i++) {

@@ -186,6 +186,16 @@ void ntfs_note_name(struct ntfs_vol *v, uint64_t owner, const struct ntfs_attr *
  */
 int ntfs_log_unite(struct ntfs_vol *v);
 
+/*
+ * ntfs_shadow.c: shadow copies (restore points, previous versions of files) need what was deleted
+ * since and is free by now. Every range that one of them may hold, in order; what `fn` returns but
+ * 0 ends it. Damage is a doubt.
+ */
+typedef int ntfs_shadow_fn(void *arg, uint64_t off, uint64_t len);
+int ntfs_shadow_walk(struct ntfs_vol *v, ntfs_shadow_fn *fn, void *arg);
+/* All that is used. */
+int ntfs_shadow_keep(struct ntfs_vol *v);
+
 /* ---- ntfs_files.c: who owns lost bytes (owners.h) ---- */
 struct owners;
 int ntfs_files_find(struct fsmap_reader *r, struct owners *o);

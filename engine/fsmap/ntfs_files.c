@@ -278,13 +278,49 @@ static int free_piece(struct finder *f, const struct sv_extent *piece)
 	return SV_MIN(rc, 0);
 }
 
+/* What is nobody's now, but in use by a shadow copy. */
+struct unowned {
+	struct owners *o;
+	struct sv_extents rest;
+};
+
+static int claim_shadow(void *arg, uint64_t off, uint64_t len)
+{
+	struct unowned *u = arg;
+	struct sv_extent part;
+	uint64_t end = off + len;
+	int rc = 0;
+	while (!rc && sv_extents_next(&u->rest, &off, end, &part))
+		rc = owners_metadata(u->o, part.start, part.len, "kept for shadow copies");
+	return rc;
+}
+
+/* false: what shadow copies hold is not known, so nothing is proven free. */
+static int find_shadows(struct finder *f, bool *told)
+{
+	struct unowned u = {.o = f->o};
+	int rc = owners_rest(f->o, &u.rest);
+	if (!rc)
+		rc = ntfs_shadow_walk(f->v, claim_shadow, &u);
+	sv_extents_clear(&u.rest);
+	*told = !rc;
+	if (rc > 0)
+		owners_caution(f->o, "%s: what they hold cannot be told from free space",
+			       f->v->doubt);
+	return SV_MIN(rc, 0);
+}
+
 static int find_free(struct finder *f)
 {
 	struct ntfs_vol *v = f->v;
 	struct sv_extents rest = {0};
+	bool told = false;
 	int rc = ntfs_stream_load(v, &v->bitmap, NTFS_REC_BITMAP, NTFS_AT_DATA, "");
 	if (rc || v->bitmap.valid < (v->clusters + 7) / 8)
 		return SV_MIN(rc, 0);
+	rc = find_shadows(f, &told);
+	if (rc || !told)
+		return rc;
 	rc = owners_rest(f->o, &rest);
 	for (size_t i = 0; !rc && i < rest.n; i++)
 		rc = free_piece(f, &rest.v[i]);

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # slim_ntfs.py - make a small NTFS image small enough for a seed, and turn what tools do not make
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""usage: slim_ntfs.py IMAGE clean|unclean|emptied|pieces|logged-1|logged-2
+"""usage: slim_ntfs.py IMAGE clean|unclean|emptied|pieces|shadows|logged-1|logged-2
 
 Throws the content of $UpCase, $AttrDef and $LogFile away. The log becomes two restart pages (clean or
 unclean) or is shortened and empty. "pieces": $Bitmap lies over an attribute list and an extension
-record. "logged-N": the log, of version N, holds records of all the kinds that name clusters."""
+record. "shadows": two shadow copies have their records in the log. "logged-N": the log, of version N, holds records of all the kinds that name clusters."""
 import importlib.machinery
 import os
 import struct
@@ -159,6 +159,28 @@ def fill_log(img, major):
             img.b[place + at:place + at + made.PAGE] = log.b[at:at + made.PAGE]
 
 
+def shadow_block(img, kind, at, following, data):
+    head = bytes.fromhex("6b87083876c1484eb7ae04046e6cc752") + struct.pack("<IIQQQ", 1, kind, 0, at, following)
+    img.b[at:at + 128 + len(data)] = head.ljust(128, b"\0") + data
+
+
+def add_shadows(img):
+    """the bitmaps: as many bits as the volume has blocks, and some more"""
+    first = img.extent(2)[0] + 0x4000
+    blocks = [first + i * 0x4000 for i in range(5)]
+    size = len(img.b) // 0x4000 // 8 + 8
+    entries = b"".join(
+        struct.pack("<QQ", 2, len(img.b)) + who * 16 + bytes(96) +
+        struct.pack("<QQ16sQQQQQQ", 3, 0, who * 16, 0, 0, bits, 0, 0, previous).ljust(128, b"\0")
+        for who, bits, previous in ((b"a", blocks[2], 0), (b"b", blocks[3], blocks[4])))
+    shadow_block(img, 1, 0x1E00, 0, b"")
+    struct.pack_into("<Q", img.b, 0x1E00 + 48, blocks[0])
+    shadow_block(img, 2, blocks[0], blocks[1], entries)
+    shadow_block(img, 2, blocks[1], 0, b"")
+    for at, byte in zip(blocks[2:], b"\xf7\xfe\xff"):
+        shadow_block(img, 6, at, 0, bytes([byte]) * size)
+
+
 def empty_log(img):
     """all ones, and one cluster long"""
     place, _ = img.extent(2)
@@ -192,6 +214,8 @@ def main():
             img.fix(at, 4096, False)
     if kind == "pieces":
         split_bitmap(img)
+    if kind == "shadows":
+        add_shadows(img)
     with open(path, "wb") as f:
         f.write(img.b)
 

@@ -78,7 +78,7 @@ ntfs_seed() {
 
 ntfs_seeds() {
 	local kind
-	for kind in clean unclean emptied logged-1 logged-2; do
+	for kind in clean unclean emptied shadows logged-1 logged-2; do
 		ntfs_seed 512 512 4M "$kind"
 		ntfs_seed 4096 512 6M "$kind"
 	done

@@ -3,17 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """usage: ntfs-log.py crash BEFORE AFTER DIRTY logged-1|logged-2|lazy
        ntfs-log.py replay IMAGE
+       ntfs-log.py reopen IMAGE
 
 crash: DIRTY has the content of AFTER, but $Bitmap is that of BEFORE. "logged-N": so are the MFT records of
 files, and $LogFile, of version N, holds what makes the one of the other, as a Windows would have written it.
 "lazy": the records were written, the log is empty and the volume is marked dirty, as drivers without a log
-leave it. replay: what the log says is done, and the log emptied. Clusters of 4096 bytes.
+leave it. replay: what the log says is done, and the log emptied. reopen: a log that was closed becomes one
+that was in use, and the volume is marked dirty.
 
 Structures: kernel fs/ntfs3/fslog.c and ntfs.h."""
 import struct
 import sys
 
-PAGE, DATA, HEAD, CLUSTER = 4096, 0x40, 0x30, 4096
+PAGE, DATA, HEAD = 4096, 0x40, 0x30
 INIT_RECORD, SET_BITS, CLEAR_BITS, FORGET, OPEN = 2, 0x15, 0x16, 0x1B, 0x1C
 MFT, BITMAP = 0x18, 0x40  # in the table of open attributes
 ROUND = 9
@@ -48,17 +50,17 @@ class Volume:
     def __init__(self, path):
         with open(path, "rb") as f:
             self.b = bytearray(f.read())
-        assert u16(self.b, 11) * self.b[13] == CLUSTER
+        self.cluster = u16(self.b, 11) * self.b[13]
         raw = self.b[64]
-        self.size = raw * CLUSTER if raw < 128 else 1 << (256 - raw)
+        self.size = raw * self.cluster if raw < 128 else 1 << (256 - raw)
         self.mft = [(0, u64(self.b, 48), 1)]
         self.mft = self.runs(0)
         self.bitmap, self.log = self.runs(6), self.runs(2)
 
     def place(self, runs, at):
         for vcn, lcn, n in runs:
-            if vcn * CLUSTER <= at < (vcn + n) * CLUSTER:
-                return (lcn - vcn) * CLUSTER + at
+            if vcn * self.cluster <= at < (vcn + n) * self.cluster:
+                return (lcn - vcn) * self.cluster + at
         raise ValueError("outside of a stream")
 
     def at(self, number):
@@ -77,7 +79,7 @@ class Volume:
         fix(rec, 0, self.size, False)
         places = [self.at(number)]
         if number < 4:
-            places.append(u64(self.b, 56) * CLUSTER + number * self.size)  # $MFTMirr
+            places.append(u64(self.b, 56) * self.cluster + number * self.size)  # $MFTMirr
         for at in places:
             self.b[at:at + self.size] = rec
 
@@ -104,15 +106,22 @@ class Volume:
         return out
 
     def stream(self, runs):
-        return b"".join(self.b[lcn * CLUSTER:(lcn + n) * CLUSTER] for _, lcn, n in runs)
+        return b"".join(self.b[lcn * self.cluster:(lcn + n) * self.cluster] for _, lcn, n in runs)
 
     def write(self, runs, data):
         for vcn, lcn, n in runs:
-            part = data[vcn * CLUSTER:(vcn + n) * CLUSTER]
-            self.b[lcn * CLUSTER:lcn * CLUSTER + len(part)] = part
+            part = data[vcn * self.cluster:(vcn + n) * self.cluster]
+            self.b[lcn * self.cluster:lcn * self.cluster + len(part)] = part
+
+    def mark(self):
+        """as dirty"""
+        attr, at = self.attribute(3, 0x70)
+        rec = bytearray(self.record(3))
+        rec[at + u16(attr, 20) + 10] |= 1
+        self.put(3, bytes(rec))
 
     def records(self):
-        return sum(n for _, _, n in self.mft) * CLUSTER // self.size
+        return sum(n for _, _, n in self.mft) * self.cluster // self.size
 
     def save(self, path):
         with open(path, "wb") as f:
@@ -238,13 +247,13 @@ class Log:
             lsn = self.round << self.bits | self.pos // 8
 
 
-def flips(old, new):
+def flips(old, new, cluster):
     """ranges of bits that differ: start, count, value; none over the edge of a cluster of the map"""
     bits = [(i * 8 + k, new[i] >> k & 1) for i in range(len(old)) if old[i] != new[i] for k in range(8)
             if (old[i] ^ new[i]) >> k & 1]
     out = []
     for at, value in bits:
-        if out and out[-1][0] + out[-1][1] == at and out[-1][2] == value and at % (CLUSTER * 8):
+        if out and out[-1][0] + out[-1][1] == at and out[-1][2] == value and at % (cluster * 8):
             out[-1][1] += 1
         else:
             out.append([at, 1, value])
@@ -259,20 +268,21 @@ def files_changed(before, after):
 
 
 def write_log(before, after, dirty, major):
+    cluster = dirty.cluster
     log = Log(dirty.stream(dirty.log), major)
     log.begin((log.size - log.first) // PAGE - 3)
     log.append(2, struct.pack("<IIQQQQQIIII", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
     log.open(MFT, 0, u16(before.record(0), 16))
     log.open(BITMAP, 6, u16(before.record(6), 16))
-    for at, n, value in flips(before.stream(before.bitmap), after.stream(after.bitmap)):
-        vcn, bit = divmod(at, CLUSTER * 8)
+    for at, n, value in flips(before.stream(before.bitmap), after.stream(after.bitmap), cluster):
+        vcn, bit = divmod(at, cluster * 8)
         data = struct.pack("<II", bit, n)
         ops = (SET_BITS, CLEAR_BITS) if value else (CLEAR_BITS, SET_BITS)
-        log.change(*ops, BITMAP, vcn, 0, [dirty.place(dirty.bitmap, vcn * CLUSTER) // CLUSTER], data, data)
+        log.change(*ops, BITMAP, vcn, 0, [dirty.place(dirty.bitmap, vcn * cluster) // cluster], data, data)
     for n, old, new in files_changed(before, after):
         dirty.put(n, old)
-        vcn, rest = divmod(n * dirty.size, CLUSTER)
-        log.change(INIT_RECORD, 0, MFT, vcn, rest // 512, [dirty.at(n) // CLUSTER], new[:u32(new, 24)])
+        vcn, rest = divmod(n * dirty.size, cluster)
+        log.change(INIT_RECORD, 0, MFT, vcn, rest // 512, [dirty.at(n) // cluster], new[:u32(new, 24)])
     log.change(FORGET, 1, 0, 0, 0, [])
     log.end()
     dirty.write(dirty.log, bytes(log.b))
@@ -283,10 +293,7 @@ def crash(before, after, path, how):
     assert before.mft == after.mft and before.bitmap == after.bitmap and before.log == after.log
     dirty.write(dirty.bitmap, before.stream(before.bitmap))
     if how == "lazy":
-        attr, at = dirty.attribute(3, 0x70)
-        rec = bytearray(dirty.record(3))
-        rec[at + u16(attr, 20) + 10] |= 1
-        dirty.put(3, bytes(rec))
+        dirty.mark()
     else:
         write_log(before, after, dirty, int(how[-1]))
     dirty.save(path)
@@ -302,11 +309,11 @@ def replay(path):
         op, off, length, vcn = u16(data, 0), u16(data, 4), u16(data, 6), u64(data, 0x18)
         if op in (SET_BITS, CLEAR_BITS):
             first, n = struct.unpack_from("<II", data, off)
-            for bit in range(vcn * CLUSTER * 8 + first, vcn * CLUSTER * 8 + first + n):
+            for bit in range(vcn * vol.cluster * 8 + first, vcn * vol.cluster * 8 + first + n):
                 mask = 1 << bit % 8
                 bitmap[bit // 8] = bitmap[bit // 8] | mask if op == SET_BITS else bitmap[bit // 8] & ~mask
         elif op == INIT_RECORD:
-            number = (vcn * CLUSTER + u16(data, 0x14) * 512) // vol.size
+            number = (vcn * vol.cluster + u16(data, 0x14) * 512) // vol.size
             vol.put(number, data[off:off + length])
         else:
             assert op in (OPEN, FORGET), f"operation {op}"
@@ -315,8 +322,21 @@ def replay(path):
     vol.save(path)
 
 
+def reopen(path):
+    vol = Volume(path)
+    vol.mark()
+    data = bytearray(vol.stream(vol.log))
+    for page in (0, PAGE):
+        assert data[page:page + 4] == b"RSTR"
+        struct.pack_into("<HHH", data, page + u16(data, page + 24) + 10, 0xFFFF, 0, 0)
+    vol.write(vol.log, bytes(data))
+    vol.save(path)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "crash":
         crash(*sys.argv[2:])
+    elif sys.argv[1] == "reopen":
+        reopen(sys.argv[2])
     else:
         replay(sys.argv[2])

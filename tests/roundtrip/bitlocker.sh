@@ -4,11 +4,11 @@
 #
 # usage: bitlocker.sh [NAME...|all]    samples by name; two of them when none is named
 # The samples are those of cryptsetup's own tests, from the source package of this system. Little more than their headers
-# is left in them: each gets a FAT with files, encrypted by dislocker. What would be read must be what other tools say of that
-# FAT; saved and restored onto 0xA5, dislocker decrypts it again, the checker is content, the trees are equal.
+# is left in them: each gets a FAT with files, encrypted by dislocker, the first one an NTFS as well. What would be read must be what
+# other tools say of that; saved and restored onto 0xA5, dislocker decrypts it again, the checker is content, the trees are equal.
 set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
-requires python3 dislocker-fuse mkfs.fat fsck.fat mcopy apt-get
+requires python3 dislocker-fuse mkfs.fat fsck.fat mcopy mkntfs ntfsfix apt-get
 requires_fuse
 BITLOCKER=$TOP/tests/lib/bitlocker.py
 work_dir bitlocker
@@ -47,15 +47,16 @@ make_inside() {
 	fill_fs "$1" inside fragmented corpus
 }
 
-# NAME
+# NAME KIND
 try_sample() {
-	local volume=$WORK/bitlk-images/bitlk-$1.img kind=fat32 sector=512 size moved
-	note "$1"
-	[[ $1 != *-4k ]] || kind=fat16 sector=4096
+	local volume=$WORK/bitlk-images/bitlk-$1.img kind=$2 sector=512 size moved
+	[[ $1 != *-4k ]] || sector=4096
+	[ "$kind-$sector" != fat32-4096 ] || kind=fat16
+	note "$1 with $kind"
 	of_sample "$1" PW | tr -d '\n' >key
 	size=$(stat -c %s "$volume")
 	"$BITLOCKER" own "$volume" | sort -n >places
-	make_inside $kind "$size" $sector
+	make_inside "$kind" "$size" $sector
 	open_volume "$volume" "-u$(cat key)"
 	"$BITLOCKER" fill inside mnt/dislocker-file places
 	close_volume
@@ -69,7 +70,7 @@ try_sample() {
 		echo "$((size - MIB)) $MIB"
 		cat places
 	} >kept
-	free_extents $kind inside all.free
+	free_extents "$kind" inside all.free
 	"$BITLOCKER" without kept <all.free >free
 	echo "0 $size $WORK/free" >parts
 	"$ORACLE" used "$size" parts >to-read
@@ -83,8 +84,8 @@ try_sample() {
 	open_volume "$WORK/target" -r "-u$(cat key)"
 	cat mnt/dislocker-file >plain
 	close_volume
-	check_fs $kind plain
-	[ "$(fs_hash $kind plain)" = "$(fs_hash $kind inside)" ] || fail 'the files differ'
+	check_fs "$kind" plain
+	[ "$(fs_hash "$kind" plain)" = "$(fs_hash "$kind" inside)" ] || fail 'the files differ'
 	echo "$(awk '{ n += $2 } END { print n }' to-read) of $size bytes read"
 }
 
@@ -93,14 +94,15 @@ make_corpus corpus 60
 [ "${names[*]}" != all ] || mapfile -t names < <(sed -n 's/^\[bitlk-\(aes.*[0-9k]\)\]$/\1/p' bitlk-images/images.conf)
 for name in "${names[@]}"; do
 	[ -n "$(of_sample "$name" PW)" ] || continue
-	try_sample "$name"
+	try_sample "$name" fat32
 done
+try_sample "${names[0]}" ntfs
 
 note 'a recovery password, a wrong key, a kind that is not looked into'
 volume=bitlk-images/bitlk-${names[0]}.img
 of_sample "${names[0]}" RP >recovery
 expect_rc 0 salvor map "$volume" --key-file recovery
-has 'BitLocker, unlocked: vfat inside' <out || fail "$(cat out)"
+has 'BitLocker, unlocked: ntfs inside' <out || fail "$(cat out)"
 printf wrong >wrong
 expect_rc 12 salvor map "$volume" --key-file wrong
 [ "$(wc -l <err)" -eq 1 ] || fail "not one sentence: $(cat err)"

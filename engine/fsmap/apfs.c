@@ -24,4 +24,5 @@ const struct fsmap_ops fsmap_apfs_ops = {
 	.name = "apfs",
 	.types = (const char *const[]){"apfs", NULL},
 	.read = read_apfs,
+	.files = apfs_files_find,
 };

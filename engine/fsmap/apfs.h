@@ -4,6 +4,7 @@
 #define SV_FSMAP_APFS_H
 
 #include "engine/fsmap/reader.h"
+#include "engine/util/extent.h"
 
 /*
  * On-disk structures: Apple File System Reference (2020), little endian. A container holds volumes
@@ -15,10 +16,19 @@
 
 enum apfs_type {
 	APFS_SUPERBLOCK = 0x01,
+	APFS_TREE = 0x02, /* its root */
+	APFS_TREE_NODE = 0x03,
 	APFS_SPACEMAN = 0x05,
-	APFS_CAB = 0x06, /* addresses of CIBs */
-	APFS_CIB = 0x07, /* what is known of each chunk of blocks */
+	APFS_CAB = 0x06,  /* addresses of CIBs */
+	APFS_CIB = 0x07,  /* what is known of each chunk of blocks */
+	APFS_OMAP = 0x0b, /* where virtual objects are; and what its tree is */
 	APFS_CHECKPOINT_MAP = 0x0c,
+	APFS_VOLUME = 0x0d,
+	/* what trees are */
+	APFS_FILES = 0x0e,
+	APFS_EXTENTS = 0x0f,
+	APFS_SNAPSHOTS = 0x10,
+	APFS_SEALED_EXTENTS = 0x1f,
 };
 
 /* Offsets in the header of every object. */
@@ -26,12 +36,21 @@ enum {
 	APFS_O_ID = 8,
 	APFS_O_TRANSACTION = 16,
 	APFS_O_TYPE = 24,
+	APFS_O_SUBTYPE = 28,
 	APFS_O_SIZE = 32,
 };
 
 /* Offsets in a superblock that more than one file looks at. */
 enum {
+	APFS_S_DATA_BLOCKS = 108,
+	APFS_S_DATA = 120,
 	APFS_S_SPACEMAN = 152,
+	APFS_S_OMAP = 160,
+	APFS_S_MAX_VOLUMES = 180,
+	APFS_S_VOLUMES = 184,
+	APFS_S_JUMPSTART = 1272,
+	APFS_S_KEYS = 1296, /* these: a block, and a number of them */
+	APFS_S_MEDIA_KEYS = 1392,
 };
 
 #define APFS_MAX_BLOCK 65536u
@@ -47,6 +66,7 @@ struct apfs {
 	uint32_t super_at; /* in the ring */
 	uint64_t transaction;
 	bool unmounted; /* nothing was written after it was unmounted */
+	bool unsure;	/* only in a search: a newer checkpoint may be lost */
 
 	uint8_t *spaceman;
 	uint32_t spaceman_size; /* bytes */
@@ -57,6 +77,8 @@ struct apfs {
 
 /* Read a block. */
 int apfs_read(struct apfs *a, void *buf, uint64_t block, const char *what);
+/* The same, but in a search it may be lost: then *ok is false. */
+int apfs_read_maybe(struct apfs *a, void *buf, uint64_t block, const char *what, bool *ok);
 /* Its checksum is right, and it is of that type. */
 bool apfs_is_object(const uint8_t *object, size_t len, enum apfs_type type);
 /* Read an object of one block, which must be one; else whole. */
@@ -69,12 +91,25 @@ int apfs_mark_used(struct apfs *a, uint64_t block, uint64_t count);
 
 /* Find the newest checkpoint and judge its superblock. */
 int apfs_super_read(struct apfs *a);
+/* The same where parts of it may be lost. */
+int apfs_super_search(struct apfs *a);
+/* The extents of what the firmware starts, in its block; their number. */
+uint32_t apfs_jumpstart(const struct apfs *a, const uint8_t *block);
+struct sv_extent apfs_jumpstart_at(const uint8_t *block, uint32_t i);
 /* Find the space manager of that checkpoint and read it. */
 int apfs_spaceman_find(struct apfs *a);
 
 /* ---- apfs_spaceman.c ---- */
 
-/* Mark what the space manager calls free. */
+/* Mark what the space manager calls free. In a search what of it is lost says nothing. */
 int apfs_spaceman_map(struct apfs *a);
+/* Where it has its own blocks: both in blocks. */
+struct sv_extent apfs_spaceman_pool(const struct apfs *a);
+struct sv_extent apfs_spaceman_bitmaps(const struct apfs *a);
+
+/* ---- apfs_files.c ---- */
+
+struct owners;
+int apfs_files_find(struct fsmap_reader *r, struct owners *o);
 
 #endif

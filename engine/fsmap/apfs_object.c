@@ -38,6 +38,13 @@ int apfs_read(struct apfs *a, void *buf, uint64_t block, const char *what)
 	return fsmap_read_meta(a->r, buf, a->block_size, block * a->block_size, what);
 }
 
+int apfs_read_maybe(struct apfs *a, void *buf, uint64_t block, const char *what, bool *ok)
+{
+	if (block >= a->blocks)
+		return fsmap_whole(a->r, "%s would lie outside of the container", what);
+	return fsmap_read_maybe(a->r, buf, a->block_size, block * a->block_size, what, ok);
+}
+
 int apfs_read_object(struct apfs *a, uint8_t *buf, uint64_t block, enum apfs_type type,
 		     const char *what)
 {

@@ -47,6 +47,7 @@ struct walk {
 	uint64_t chunks, cibs;
 	uint32_t cabs;
 	uint64_t chunk, cib, free; /* seen so far */
+	bool lost;		   /* not all of it could be read */
 	uint8_t *cab, *info;	   /* a block each */
 };
 
@@ -81,21 +82,37 @@ static int map_chunk(struct walk *w, const uint8_t *info)
 		return fsmap_mark_free(a->r, start * a->block_size,
 				       (uint64_t)blocks * a->block_size);
 	}
-	int ret = apfs_read(a, a->block, bitmap, "a bitmap of the space manager");
-	if (!ret && count_free(a->block, blocks) != free_blocks)
+	bool ok;
+	int ret = apfs_read_maybe(a, a->block, bitmap, "a bitmap of the space manager", &ok);
+	if (ret || !ok)
+		return ret;
+	if (count_free(a->block, blocks) != free_blocks)
 		return damaged(w);
-	if (!ret)
-		ret = fsmap_mark_bitmap(a->r, a->block, 0, blocks, start * a->block_size,
-					a->block_size);
+	return fsmap_mark_bitmap(a->r, a->block, 0, blocks, start * a->block_size, a->block_size);
+}
+
+/* Lost in a search: what is below says nothing. */
+static int read_part(struct walk *w, uint8_t *buf, uint64_t block, enum apfs_type type, bool *ok)
+{
+	int ret = apfs_read_maybe(w->a, buf, block, "its space manager", ok);
+	if (!ret && *ok && !apfs_is_object(buf, w->a->block_size, type))
+		ret = fsmap_whole(w->a->r, "its space manager is damaged");
+	w->lost = w->lost || (!ret && !*ok);
 	return ret;
 }
 
 static int map_cib(struct walk *w, uint64_t block)
 {
-	int ret = apfs_read_object(w->a, w->info, block, APFS_CIB, "its space manager");
+	bool ok;
+	int ret = read_part(w, w->info, block, APFS_CIB, &ok);
+	uint64_t count = SV_MIN(w->chunks - w->chunk, w->per_cib);
 	if (ret)
 		return ret;
-	uint64_t count = SV_MIN(w->chunks - w->chunk, w->per_cib);
+	if (!ok) {
+		w->chunk += count;
+		w->cib++;
+		return 0;
+	}
 	if (get_le32(w->info + C_INDEX) != w->cib++ || get_le32(w->info + C_COUNT) != count)
 		return damaged(w);
 	for (uint64_t i = 0; !ret && i < count; i++)
@@ -105,10 +122,16 @@ static int map_cib(struct walk *w, uint64_t block)
 
 static int map_cab(struct walk *w, uint64_t block, uint32_t index)
 {
-	int ret = apfs_read_object(w->a, w->cab, block, APFS_CAB, "its space manager");
+	bool ok;
+	int ret = read_part(w, w->cab, block, APFS_CAB, &ok);
+	uint64_t count = SV_MIN(w->cibs - w->cib, w->per_cab);
 	if (ret)
 		return ret;
-	uint64_t count = SV_MIN(w->cibs - w->cib, w->per_cab);
+	if (!ok) {
+		w->chunk += SV_MIN(w->chunks - w->chunk, count * w->per_cib);
+		w->cib += count;
+		return 0;
+	}
 	if (get_le32(w->cab + C_INDEX) != index || get_le32(w->cab + C_COUNT) != count)
 		return damaged(w);
 	for (uint64_t i = 0; !ret && i < count; i++)
@@ -155,19 +178,30 @@ static int map_device(struct walk *w)
 		uint64_t block = get_le64(a->spaceman + at + (size_t)i * 8);
 		ret = w->cabs ? map_cab(w, block, i) : map_cib(w, block);
 	}
-	if (!ret && (w->chunk != w->chunks || w->free != get_le64(d + D_FREE)))
+	if (!ret && !w->lost && (w->chunk != w->chunks || w->free != get_le64(d + D_FREE)))
 		ret = fsmap_whole(a->r,
 				  "its space manager counts different numbers of free blocks");
 	return ret;
 }
 
+struct sv_extent apfs_spaceman_pool(const struct apfs *a)
+{
+	const uint8_t *m = a->spaceman;
+	return (struct sv_extent){get_le64(m + M_POOL), get_le64(m + M_POOL_BLOCKS)};
+}
+
+struct sv_extent apfs_spaceman_bitmaps(const struct apfs *a)
+{
+	const uint8_t *m = a->spaceman;
+	return (struct sv_extent){get_le64(m + M_POOL_BITMAP), get_le32(m + M_POOL_BITMAPS)};
+}
+
 /* The pool is used as a whole: it has a bitmap of its own. */
 static int keep_pool(struct apfs *a)
 {
-	const uint8_t *m = a->spaceman;
-	int ret = apfs_mark_used(a, get_le64(m + M_POOL), get_le64(m + M_POOL_BLOCKS));
-	return ret ? ret
-		   : apfs_mark_used(a, get_le64(m + M_POOL_BITMAP), get_le32(m + M_POOL_BITMAPS));
+	struct sv_extent pool = apfs_spaceman_pool(a), bitmaps = apfs_spaceman_bitmaps(a);
+	int ret = apfs_mark_used(a, pool.start, pool.len);
+	return ret ? ret : apfs_mark_used(a, bitmaps.start, bitmaps.len);
 }
 
 int apfs_spaceman_map(struct apfs *a)

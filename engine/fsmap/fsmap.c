@@ -57,9 +57,24 @@ struct owners *fsmap_owners(const struct fsmap_reader *r)
 
 int fsmap_tell_free(struct fsmap_reader *r)
 {
-	int rc = 0;
-	for (size_t i = 0; !rc && i < r->free.n; i++)
-		rc = owners_free(r->owners, r->free.v[i].start, r->free.v[i].len);
+	struct sv_extents proven = {0};
+	sv_extents_normalise(&r->free);
+	sv_extents_normalise(&r->used);
+	int rc = sv_extents_subtract(&proven, &r->free, &r->used);
+	for (size_t i = 0; !rc && i < proven.n; i++)
+		rc = owners_free(r->owners, proven.v[i].start, proven.v[i].len);
+	sv_extents_clear(&proven);
+	return rc;
+}
+
+int fsmap_frees_any(struct fsmap_reader *r, struct sv_extents *list, bool *any)
+{
+	struct sv_extents both = {0};
+	sv_extents_normalise(&r->free);
+	sv_extents_normalise(list);
+	int rc = sv_extents_intersect(&both, &r->free, list);
+	*any = both.n;
+	sv_extents_clear(&both);
 	return rc;
 }
 

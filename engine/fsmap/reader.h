@@ -78,6 +78,9 @@ int fsmap_mark_free(struct fsmap_reader *r, uint64_t off, uint64_t len);
  */
 int fsmap_mark_used(struct fsmap_reader *r, uint64_t off, uint64_t len);
 
+/* Whether some of the list, which becomes normal, was marked free so far. 0 or SV_E_NOMEM. */
+int fsmap_frees_any(struct fsmap_reader *r, struct sv_extents *list, bool *any);
+
 /* Mark free by a bitmap: bit i (LSB first in each byte) stands for [base + i * unit, + unit); 0 =
  * free. Bits from `first_bit` up to `bits`. */
 int fsmap_mark_bitmap(struct fsmap_reader *r, const uint8_t *bitmap, uint64_t first_bit,
@@ -117,7 +120,8 @@ int fsmap_read_decrypted(struct fsmap_reader *r, const struct fsmap_decrypted *h
 /*
  * Containers have one way to read them for both, the map and the search for owners (then this is
  * them, else NULL): there, fsmap_read_inner() and fsmap_read_decrypted() search in the volume
- * inside for what was lost of it, and what is marked free is told by fsmap_tell_free().
+ * inside for what was lost of it, and what is marked free, and not used, is told by
+ * fsmap_tell_free().
  */
 struct owners *fsmap_owners(const struct fsmap_reader *r);
 int fsmap_tell_free(struct fsmap_reader *r);

@@ -375,13 +375,34 @@ apfs_seeds() {
 		pack apfs "$kind-torn" 512
 		sealed apfs "$kind-torn" "$kind"
 	done
+	for kind in '' --snapshot --encrypt=0; do
+		blank 130M
+		mkapfs -L label img
+		# shellcheck disable=SC2086 # it may be nothing
+		"$here/../lib/apfs-fill.py" img --files 3 --pieces 60 --empty $kind
+		pack apfs "filled$kind-torn" 512
+		sealed apfs "filled$kind-torn" "filled$kind"
+	done
+}
+
+# FILE KIND: what mkapfs makes begins at block 20000
+apfs_lost() {
+	{
+		printf '%b' "\\x2$2\\x20\\x4e\\x00\\x30\\x4e\\x08"
+		cat "$1"
+	} >"$folder/owners/seed-apfs-${1##*/seed-}"
+	{
+		printf '%b' "\\x3$2\\x00\\x00\\x02\\x28\\x4e\\x03\\x80\\x4e\\xff"
+		cat "$1"
+	} >"$folder/owners/seed-more-apfs-${1##*/seed-}"
 }
 
 # the volumes of the map readers, with a few areas lost
 owners_seeds() {
 	local kind=0 name file pieces
-	for name in ext ntfs fat exfat xfs btrfs; do
+	for name in ext ntfs fat exfat xfs btrfs apfs; do
 		for file in "$folder/$name"/seed-*; do
+			[ "$name" != apfs ] || { apfs_lost "$file" "$kind" && continue; }
 			{
 				printf '%b' "\\x2$kind\\x08\\x00\\x01\\xc8\\x00\\x0a"
 				cat "$file"
@@ -394,7 +415,7 @@ owners_seeds() {
 		kind=$((kind + 1))
 	done
 	# with checksums that are put right: a flag of the volume, behind the list of what is lost
-	for file in "$folder"/owners/seed*-xfs-*; do
+	for file in "$folder"/owners/seed*-xfs-* "$folder"/owners/seed*-apfs-*; do
 		cp "$file" "$file-sealed"
 		pieces=$(($(head -c 1 "$file" | od -An -tu1) >> 4))
 		printf '\200' | dd of="$file-sealed" bs=1 seek=$((pieces * 3 + 3)) conv=notrunc status=none

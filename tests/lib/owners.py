@@ -5,7 +5,7 @@
    owners.py poison IMAGE MAPFILE              the bad places of IMAGE become rubbish
    owners.py check KIND IMAGE MAPFILE REPORT   REPORT (salvor report --json) against other tools on the intact IMAGE
 
-KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs, btrfs. Bad places are sectors and runs of them, anywhere on the volume.
+KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs, btrfs, apfs. Bad places are sectors and runs of them, anywhere on the volume.
 """
 import json
 import os
@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 
+import owners_apfs
 import owners_btrfs
 
 SECTOR = 512
@@ -36,9 +37,12 @@ def make(kind, image, mapfile, seed, count):
         size = f.seek(0, 2)
     chance = random.Random(seed)
     hot, kept = owners_btrfs.hot_places(image) if kind == "btrfs" else ((), ())
+    end = size // SECTOR
+    if kind == "apfs":
+        hot, end = owners_apfs.hot_places(image)
     bad = set()
     for i in range(count):
-        places = chance.choice(hot) if hot and i % 4 == 3 else (chance.randrange(size // SECTOR),)
+        places = chance.choice(hot) if hot and i % 4 == 3 else (chance.randrange(end),)
         length = 1 if i % 2 else chance.randrange(1, 40)
         for first in places:
             bad.update(range(first, min(first + length, size // SECTOR)))
@@ -368,7 +372,7 @@ class Xfs:
         if (loss["start"], loss["kind"]) != (start, kind):
             fail(f"byte {loss['at']} is {kind} {start} of inode {number} by xfs_db, {loss} by the report")
 
-    def check_all(self, said):
+    def check_all(self, said, _fail):
         if "damaged" in (said.v["caution"] or ""):
             fail(f"nothing is damaged, only lost, but the report says: {said.v['caution']}")
         for s, (kind, what) in said.area.items():
@@ -431,9 +435,11 @@ def check_file(s, owners, ours, theirs, said):
     for number, kinds in ours.items():
         if kinds == {"record"} and not theirs.record_at(number, s):
             fail(f"sector {s} is not the record of {number}")
-    content = {n for n, kinds in ours.items() if kinds - {"record", "map"}} - theirs.unlisted
+    elsewhere = {"record", "map"} | getattr(theirs, "in_nodes", set())
+    content = {n for n, kinds in ours.items() if kinds - elsewhere} - theirs.unlisted
     short = short_names(said, ours)
-    if content - owners - short or (owners - set(ours) and len(short) < len(owners - set(ours))):
+    missed = {n for n in owners - set(ours) if not said.kinds.get(n, set()) & {"record", "map"}}
+    if content - owners - short or len(short) < len(missed):
         fail(f"sector {s} is {owners} by the other tool, {ours} by the report")
 
 
@@ -485,13 +491,13 @@ def check_btrfs(image, sectors, said):
 
 def check_sectors(kind, image, sectors, said):
     theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image),
-              "xfs": lambda: Xfs(image, sectors)}.get(kind, lambda: Fat(kind, image))()
+              "xfs": lambda: Xfs(image, sectors), "apfs": lambda: owners_apfs.Apfs(image)}.get(kind, lambda: Fat(kind, image))()
     count = dict.fromkeys(["files", "metadata", "free", "unknown", "justified", "free_unknown", "named"], 0)
     for s in sectors:
         check_sector(s, theirs, said, count)
     check_names(theirs, said, count, kind)
     if hasattr(theirs, "check_all"):
-        theirs.check_all(said)
+        theirs.check_all(said, fail)
     return count
 
 

@@ -247,6 +247,40 @@ btrfs_in_flight() {
 	btrfs_umount "$dir"
 }
 
+# NAME SIZE OPTION...: of apfs-fill.py, which makes what apfsck finds nothing wrong with
+apfs_volume() {
+	truncate -s "$2" "$1"
+	mkapfs -L label "$1"
+	"$TOP/tests/lib/apfs-fill.py" "$1" "${@:3}"
+	apfsck -cuw "$1" || fail "$1 is not what apfsck takes for a container"
+}
+
+# IMAGE BLOCK FILTER: that block is lost
+apfs_lost() {
+	lose "$1" $(($2 * 4096)) 4096
+	look one.map "$1"
+	reported "$3"
+}
+
+# IMAGE: its first block has copies in the ring; what holds the rest together is missed
+apfs_places() {
+	local volume omap stream
+	volume=$(pstat "$1" | sed -n 's/.*APSB Block Number: //p' | head -n 1)
+	omap=$(od -An -tu8 -j$((volume * 4096 + 128)) -N8 "$1" | tr -d ' ')
+	apfs_lost "$1" 0 '.volumes[0] | .fs == "apfs" and .metadata == 4096 and .unknown == 0 and .caution == null'
+	# the checkpoint itself: its copy at the start is as good as long as what it was written over is not newer
+	apfs_lost "$1" 2 '.volumes[0] | .fs == "apfs" and .metadata == 4096 and .caution == null'
+	apfs_lost "$1" "$volume" '.volumes[0] | .metadata == 4096 and (.caution | test("superblock of a volume is lost"))'
+	apfs_lost "$1" "$omap" '.volumes[0] | .metadata == 4096 and (.caution | test("object map is lost"))'
+	# a file's streams, links and twins
+	stream=$(jq -r '[.[] | select(.[1] == "com.apple.ResourceFork")][0][2][3]' "$1.streams")
+	apfs_lost "$1" "$stream" '.volumes[0].files | length == 1 and (.[0].paths | length == 3) and
+		.[0].losses == [.[0].losses[] | select(.stream == "com.apple.ResourceFork" and .start == 12288)]'
+	stream=$(istat -P apfs -B "$volume" "$1" "$(fls -P apfs -B "$volume" -rp "$1" | sed -n 's/^... \([0-9]*\):.*begins as first$/\1/p')" |
+		sed -n '/DATA/{n;s/ .*//p}')
+	apfs_lost "$1" "$stream" '.volumes[0].files | map(.paths[0] | sub(".*/"; "")) | sort == ["begins as first", "first", "twin of first"]'
+}
+
 # IMAGE TEXT: place of the sector where it stands first
 sector_of() { echo $(($(grep -obUa -m 1 "$2" "$1" | sed -n 's/:.*//;1p') / 512 * 512)); }
 
@@ -395,6 +429,15 @@ if have_loop && grep -qw btrfs /proc/filesystems && command -v mkfs.btrfs >/dev/
 	reported '.volumes[0].files[0].losses == [.volumes[0].files[0].losses[] | select(.start == 0 and .len == 1024)]'
 else
 	echo 'Btrfs is left out: it needs root, loop devices, mkfs.btrfs and a kernel that mounts it'
+fi
+
+note APFS
+if command -v mkapfs apfsck pstat istat >/dev/null; then
+	apfs_volume apfs 1100M --files 90 --volumes 2
+	judge apfs apfs
+	apfs_places apfs
+else
+	echo 'APFS is left out: mkapfs, apfsck, pstat or istat is not installed'
 fi
 
 note 'an unknown volume, and one that is gone'

@@ -22,7 +22,7 @@ enum files_kind {
 };
 
 struct files_loss {
-	uint64_t id; /* of the file: inode, MFT record, first cluster */
+	uint64_t id; /* of the file: inode, MFT record, first cluster, number in the catalog */
 	enum files_kind kind;
 	uint64_t start, len; /* bytes of the file; 0, 0 where the kind has none */
 	uint64_t at, at_len; /* bytes of the volume that were lost for it */
@@ -33,7 +33,7 @@ struct files_loss {
 struct files_file {
 	uint64_t id;
 	char **paths; /* "/home/me/letter"; all names, as far as they were found; bytes as on disk,
-			 NTFS, FAT and exFAT as UTF-8 */
+			 NTFS, FAT, exFAT and HFS+ as UTF-8 */
 	size_t n_paths;
 	uint64_t size; /* of the content in bytes, 0 when not known */
 	bool folder;

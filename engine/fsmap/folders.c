@@ -13,6 +13,8 @@
 #define DEPTH_MAX  1024
 #define PATH_LIMIT ((size_t)64 << 10)
 
+#define UNREADABLE 0xfffdu /* for what is no character */
+
 int folders_add(struct folders *list, uint64_t id, uint64_t parent, const char *name, size_t len)
 {
 	if (list->n == list->cap) {
@@ -117,22 +119,44 @@ static char *put_utf8(char *out, uint32_t c)
 	return out;
 }
 
-char *owners_utf8(const uint8_t *name, size_t chars)
+static uint16_t little(const uint8_t *p)
+{
+	return get_le16(p);
+}
+
+static uint16_t big(const uint8_t *p)
+{
+	return get_be16(p);
+}
+
+/* `zero`, `slash`: what these become. */
+static char *to_utf8(const uint8_t *name, size_t chars, uint16_t (*get)(const uint8_t *p),
+		     uint32_t zero, uint32_t slash)
 {
 	char *text = malloc(chars * 3 + 1), *out = text;
 	if (!text)
 		return NULL;
 	for (size_t i = 0; i < chars; i++) {
-		uint32_t c = get_le16(name + i * 2);
-		uint32_t low = i + 1 < chars ? get_le16(name + i * 2 + 2) : 0;
+		uint32_t c = get(name + i * 2);
+		uint32_t low = i + 1 < chars ? get(name + i * 2 + 2) : 0;
 		if ((c & 0xfc00) == 0xd800 && (low & 0xfc00) == 0xdc00) {
 			c = 0x10000 + ((c & 0x3ff) << 10) + (low & 0x3ff);
 			i++;
-		} else if ((c & 0xf800) == 0xd800 || !c || c == '/') {
-			c = 0xfffd;
+		} else if ((c & 0xf800) == 0xd800) {
+			c = UNREADABLE;
 		}
-		out = put_utf8(out, c);
+		out = put_utf8(out, !c ? zero : c == '/' ? slash : c);
 	}
 	*out = '\0';
 	return text;
+}
+
+char *owners_utf8(const uint8_t *name, size_t chars)
+{
+	return to_utf8(name, chars, little, UNREADABLE, UNREADABLE);
+}
+
+char *owners_utf8_hfs(const uint8_t *name, size_t chars)
+{
+	return to_utf8(name, chars, big, 0x2400, ':');
 }

@@ -79,15 +79,20 @@ static int map(struct hfsplus *h)
 	return ret;
 }
 
+void hfsplus_clear(struct hfsplus *h)
+{
+	for (size_t i = 0; i < HFSPLUS_FORKS; i++)
+		free(h->forks[i].runs);
+	free(h->journal.head);
+	free(h->journal.copies);
+	sv_extents_clear(&h->own);
+}
+
 static int read_hfsplus(struct fsmap_reader *r)
 {
 	struct hfsplus h = {.r = r};
 	int ret = map(&h);
-	for (size_t i = 0; i < HFSPLUS_FORKS; i++)
-		free(h.forks[i].runs);
-	free(h.journal.head);
-	free(h.journal.copies);
-	sv_extents_clear(&h.own);
+	hfsplus_clear(&h);
 	return ret;
 }
 
@@ -95,4 +100,5 @@ const struct fsmap_ops fsmap_hfsplus_ops = {
 	.name = "hfsplus",
 	.types = (const char *const[]){"hfsplus", NULL},
 	.read = read_hfsplus,
+	.files = hfsplus_files_find,
 };

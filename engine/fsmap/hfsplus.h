@@ -65,6 +65,10 @@ struct hfsplus {
 	bool unmounted, journaled;
 	bool by_journal; /* the last system that mounted it writes the journal */
 	bool clean;	 /* nothing is to be replayed, nothing was under way */
+	bool doubtful;	 /* it is marked as damaged or in use */
+	/* Where owners are searched for: the header is the other one; where that is, 0 = lost. */
+	bool by_other;
+	uint64_t other_at;
 	struct hfsplus_fork forks[HFSPLUS_FORKS];
 	struct hfsplus_journal journal;
 	struct sv_extents own; /* in blocks: what the allocation file must have as used */
@@ -99,10 +103,15 @@ int hfsplus_read(struct hfsplus *h, void *buf, size_t len, uint64_t off, const c
 /* The allocation file must have the blocks that hold these bytes. */
 int hfsplus_must_use(struct hfsplus *h, uint64_t off, uint64_t len);
 
+void hfsplus_clear(struct hfsplus *h);
+
 /* ---- hfsplus_header.c ---- */
 
 /* Find and judge the header and the other one; the forks in it. */
 int hfsplus_header_read(struct hfsplus *h);
+/* The same where a part of it may be lost: either header will do, also with forks that make no
+ * sense, and what they say of its state is not judged. */
+int hfsplus_header_find(struct hfsplus *h);
 
 /* ---- hfsplus_fork.c ---- */
 
@@ -113,6 +122,11 @@ int hfsplus_fork_append(struct hfsplus *h, struct hfsplus_fork *fork, const uint
 /* Read bytes of a fork. */
 int hfsplus_fork_read(struct hfsplus *h, const struct hfsplus_fork *fork, uint8_t *buf, size_t len,
 		      uint64_t pos, const char *what);
+
+/* The byte of the HFS+ volume where that of a fork lies, and how many follow it there: 0 = nowhere.
+ */
+uint64_t hfsplus_fork_place(const struct hfsplus *h, const struct hfsplus_fork *fork, uint64_t pos,
+			    uint64_t *at);
 
 /* ---- hfsplus_extents.c ---- */
 
@@ -139,5 +153,16 @@ int hfsplus_journal_bytes(struct hfsplus *h, void *buf, size_t len, uint64_t pos
 int hfsplus_bitmap_check(struct hfsplus *h);
 /* The same, and mark what the allocation file calls free, and no copy of it calls used. */
 int hfsplus_bitmap_map(struct hfsplus *h);
+/* Bytes of it, as a replay would leave them, lowest bit first; `copy` is scratch of the same size.
+ */
+int hfsplus_bitmap_bits(struct hfsplus *h, uint8_t *bits, uint8_t *copy, size_t len, uint64_t at);
+/* As far as it can be read, has it all of h->own, and as many free blocks as the header says? 0 or
+ * SV_E_NOMEM. */
+int hfsplus_bitmap_judge(struct hfsplus *h, bool *good);
+
+/* ---- hfsplus_files.c ---- */
+
+/* Who owns the lost bytes; see `files` in reader.h. */
+int hfsplus_files_find(struct fsmap_reader *r, struct owners *o);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#define PIECE ((size_t)256 * 1024)
+#define PIECE  ((size_t)256 * 1024)
+#define SECTOR 512u
 
 /* A piece of the file, and of a copy of it in the journal; lowest bit first. */
 struct piece {
@@ -66,19 +67,23 @@ static uint64_t count_free(const struct piece *p)
 }
 
 /* Read a piece, as a replay would leave it. */
-static int read_piece(struct hfsplus *h, struct piece *p, uint64_t at, uint64_t bytes)
+static int read_piece(struct hfsplus *h, struct piece *p)
 {
-	p->at = at;
-	p->len = (size_t)SV_MIN(PIECE, bytes - at);
-	p->first = at * 8;
-	p->n = SV_MIN(p->len * 8ull, h->blocks - p->first);
 	int ret = hfsplus_fork_read(h, &h->forks[HFSPLUS_ALLOCATION], p->bits, p->len, p->at,
 				    "the allocation file");
 	if (!ret)
 		ret = add_copies(h, p);
 	for (size_t i = 0; !ret && i < p->len; i++)
 		p->bits[i] = sv_reverse_bits(p->bits[i]);
-	return ret ? ret : check_own(h, p);
+	return ret;
+}
+
+static void set_piece(const struct hfsplus *h, struct piece *p, uint64_t at, uint64_t len)
+{
+	p->at = at;
+	p->len = (size_t)len;
+	p->first = at * 8;
+	p->n = SV_MIN(p->len * 8ull, h->blocks - p->first);
 }
 
 static int mark_piece(struct hfsplus *h, const struct piece *p, uint64_t *free_blocks)
@@ -96,7 +101,10 @@ static int go_through(struct hfsplus *h, uint64_t *free_blocks)
 	int ret = p.bits && p.copy ? 0 : SV_E_NOMEM;
 	sv_extents_normalise(&h->own);
 	for (uint64_t at = 0; !ret && at < bytes; at += PIECE) {
-		ret = read_piece(h, &p, at, bytes);
+		set_piece(h, &p, at, SV_MIN(PIECE, bytes - at));
+		ret = read_piece(h, &p);
+		if (!ret)
+			ret = check_own(h, &p);
 		if (!ret && free_blocks)
 			ret = mark_piece(h, &p, free_blocks);
 	}
@@ -121,4 +129,33 @@ int hfsplus_bitmap_map(struct hfsplus *h)
 				  "its allocation file and its header count different numbers "
 				  "of free blocks");
 	return ret;
+}
+
+/* ---- where a part of it may be lost ---- */
+
+int hfsplus_bitmap_bits(struct hfsplus *h, uint8_t *bits, uint8_t *copy, size_t len, uint64_t at)
+{
+	struct piece p = {.at = at, .len = len, .bits = bits, .copy = copy};
+	return read_piece(h, &p);
+}
+
+int hfsplus_bitmap_judge(struct hfsplus *h, bool *good)
+{
+	uint8_t bits[SECTOR], copy[SECTOR];
+	struct piece p = {.bits = bits, .copy = copy};
+	uint64_t bytes = (h->blocks + 7ull) / 8, free_blocks = 0, blind = 0;
+	sv_extents_normalise(&h->own);
+	*good = true;
+	for (uint64_t at = 0; *good && at < bytes; at += SECTOR) {
+		set_piece(h, &p, at, SV_MIN(SECTOR, bytes - at));
+		int ret = read_piece(h, &p);
+		if (ret < 0)
+			return ret;
+		*good = ret || !check_own(h, &p);
+		*(ret ? &blind : &free_blocks) += ret ? p.n : count_free(&p);
+	}
+	/* the header is written when it is unmounted */
+	*good = *good && (!h->clean ||
+			  (free_blocks <= h->free_blocks && free_blocks + blind >= h->free_blocks));
+	return 0;
 }

@@ -50,6 +50,19 @@ int hfsplus_fork_take(struct hfsplus *h, enum hfsplus_file which, const uint8_t 
 	return hfsplus_fork_append(h, fork, raw + FORK_RUNS);
 }
 
+uint64_t hfsplus_fork_place(const struct hfsplus *h, const struct hfsplus_fork *fork, uint64_t pos,
+			    uint64_t *at)
+{
+	for (size_t i = 0; i < fork->n; i++) {
+		uint64_t bytes = (uint64_t)fork->runs[i].count * h->block_size;
+		*at = (uint64_t)fork->runs[i].start * h->block_size + pos;
+		if (pos < bytes)
+			return bytes - pos;
+		pos -= bytes;
+	}
+	return 0;
+}
+
 int hfsplus_fork_read(struct hfsplus *h, const struct hfsplus_fork *fork, uint8_t *buf, size_t len,
 		      uint64_t pos, const char *what)
 {

@@ -39,6 +39,7 @@ enum {
 	M_EMBEDDED_COUNT = 128,
 	SIGNATURE_HFS = 0x4244, /* "BD" */
 	MIN_BLOCK = 512,
+	MAX_TAIL = 65536, /* behind the last block, where the other header is looked for */
 };
 
 static bool is_header(const uint8_t *header)
@@ -60,24 +61,31 @@ static int enter_wrapper(struct hfsplus *h)
 		return fsmap_whole(h->r, "it is an HFS volume with nothing known inside");
 	if (!sv_range_ok(h->start, h->size, fsmap_size(h->r)))
 		return fsmap_whole(h->r, "it claims to be larger than the HFS volume around it");
-	return hfsplus_read(h, h->header, sizeof(h->header), HFSPLUS_HEADER_AT, "the header");
+	return 0;
 }
 
-static int check_attributes(struct hfsplus *h)
+static int take_attributes(struct hfsplus *h)
 {
 	uint32_t attributes = get_be32(h->header + H_ATTRIBUTES);
 	uint32_t unknown = attributes & ~((uint32_t)HIGH_KNOWN << 16 | LOW_KNOWN);
 	h->unmounted = attributes & UNMOUNTED;
 	h->journaled = attributes & JOURNALED;
 	h->by_journal = get_be32(h->header + H_LAST_MOUNTED) == LAST_BY_JOURNAL;
+	h->doubtful = attributes & (INCONSISTENT | BOOT_INCONSISTENT);
 	if (unknown)
 		return fsmap_whole(h->r, "it has attributes unknown to this map (0x%" PRIx32 ")",
 				   unknown);
-	if (attributes & INCONSISTENT)
-		return fsmap_whole(h->r, "it is marked as damaged");
-	if (attributes & BOOT_INCONSISTENT)
-		return fsmap_whole(h->r, "it is marked as in use: it was not unmounted");
 	return 0;
+}
+
+static int check_attributes(struct hfsplus *h)
+{
+	int ret = take_attributes(h);
+	if (ret || !h->doubtful)
+		return ret;
+	if (get_be32(h->header + H_ATTRIBUTES) & INCONSISTENT)
+		return fsmap_whole(h->r, "it is marked as damaged");
+	return fsmap_whole(h->r, "it is marked as in use: it was not unmounted");
 }
 
 static int check_geometry(struct hfsplus *h)
@@ -94,8 +102,9 @@ static int check_geometry(struct hfsplus *h)
 }
 
 /* The other header is rarely written: only what does not change with use must be the same. It
- * stands before the end of the partition, or of what the volume takes of that. */
-static int check_other(struct hfsplus *h)
+ * stands before the end of the partition, or of what the volume takes of that. `partly`: it may
+ * be lost. */
+static int check_other(struct hfsplus *h, bool partly)
 {
 	uint64_t ends[] = {h->size, (uint64_t)h->blocks * h->block_size};
 	uint8_t other[512];
@@ -104,18 +113,20 @@ static int check_other(struct hfsplus *h)
 			return fsmap_whole(h->r, "it is too small for two headers");
 		uint64_t at = ends[i] - HFSPLUS_HEADER_AT;
 		int ret = hfsplus_read(h, other, sizeof(other), at, "the other header");
-		if (ret)
+		if (ret < 0 || (ret && !partly))
 			return ret;
-		if (!is_header(other))
+		if (ret || !is_header(other))
 			continue;
 		if (memcmp(other + HFSPLUS_H_BLOCK_SIZE, h->header + HFSPLUS_H_BLOCK_SIZE, 8) != 0)
 			return fsmap_whole(h->r, "its two headers do not agree");
+		h->other_at = at;
 		return hfsplus_must_use(h, at, HFSPLUS_HEADER_AT);
 	}
-	return fsmap_whole(h->r, "its other header is damaged");
+	return partly ? 0 : fsmap_whole(h->r, "its other header is damaged");
 }
 
-static int take_forks(struct hfsplus *h)
+/* `partly`: as far as they make sense. */
+static int take_forks(struct hfsplus *h, bool partly)
 {
 	static const struct {
 		enum hfsplus_file which;
@@ -128,17 +139,33 @@ static int take_forks(struct hfsplus *h)
 		{HFSPLUS_ATTRIBUTES, H_ATTRIBUTES_FILE},
 	};
 	int ret = 0;
-	for (size_t i = 0; !ret && i < SV_ARRAY(forks); i++)
+	for (size_t i = 0; !ret && i < SV_ARRAY(forks); i++) {
 		ret = hfsplus_fork_take(h, forks[i].which, h->header + forks[i].at);
+		if (partly)
+			ret = SV_MIN(ret, 0);
+	}
 	return ret;
+}
+
+static int read_header(struct hfsplus *h, uint64_t at)
+{
+	return hfsplus_read(h, h->header, sizeof(h->header), at, "the header");
+}
+
+static bool is_wrapper(const struct hfsplus *h)
+{
+	return get_be16(h->header + H_SIGNATURE) == SIGNATURE_HFS;
 }
 
 int hfsplus_header_read(struct hfsplus *h)
 {
 	h->size = fsmap_size(h->r);
-	int ret = hfsplus_read(h, h->header, sizeof(h->header), HFSPLUS_HEADER_AT, "the header");
-	if (!ret && get_be16(h->header + H_SIGNATURE) == SIGNATURE_HFS)
+	int ret = read_header(h, HFSPLUS_HEADER_AT);
+	if (!ret && is_wrapper(h)) {
 		ret = enter_wrapper(h);
+		if (!ret)
+			ret = read_header(h, HFSPLUS_HEADER_AT);
+	}
 	if (!ret && !is_header(h->header))
 		ret = fsmap_whole(h->r, "its header is damaged");
 	if (!ret)
@@ -146,6 +173,58 @@ int hfsplus_header_read(struct hfsplus *h)
 	if (!ret)
 		ret = check_geometry(h);
 	if (!ret)
-		ret = check_other(h);
-	return ret ? ret : take_forks(h);
+		ret = check_other(h, false);
+	return ret ? ret : take_forks(h, false);
+}
+
+/* ---- where a part may be lost ---- */
+
+/* The other header stands so far before the end of its blocks, or of the partition. */
+static bool is_other(const struct hfsplus *h, uint64_t at)
+{
+	uint64_t blocks = get_be32(h->header + HFSPLUS_H_BLOCKS);
+	return at + HFSPLUS_HEADER_AT == h->size ||
+	       at + HFSPLUS_HEADER_AT == blocks * get_be32(h->header + HFSPLUS_H_BLOCK_SIZE);
+}
+
+/* A header or a wrapper of what h is: the first, or else the other one. */
+static int read_either(struct hfsplus *h)
+{
+	int ret = read_header(h, HFSPLUS_HEADER_AT);
+	if (ret < 0 || (!ret && (is_wrapper(h) || is_header(h->header))))
+		return ret;
+	h->by_other = true;
+	for (uint64_t back = HFSPLUS_HEADER_AT; back <= SV_MIN(MAX_TAIL, h->size); back += 512) {
+		uint64_t at = h->size - back;
+		ret = read_header(h, at);
+		if (ret < 0)
+			return ret;
+		if (ret || !(is_wrapper(h) || is_header(h->header)) || !is_other(h, at))
+			continue;
+		h->other_at = at;
+		return 0;
+	}
+	return fsmap_whole(h->r, "its headers are damaged");
+}
+
+int hfsplus_header_find(struct hfsplus *h)
+{
+	h->size = fsmap_size(h->r);
+	int ret = read_either(h);
+	if (!ret && is_wrapper(h)) {
+		h->by_other = false;
+		ret = enter_wrapper(h);
+		if (!ret)
+			ret = read_either(h);
+	}
+	if (!ret && !is_header(h->header))
+		ret = fsmap_whole(h->r, "its header is damaged");
+	if (!ret)
+		ret = take_attributes(h);
+	if (!ret)
+		ret = check_geometry(h);
+	if (!ret)
+		ret = h->by_other ? hfsplus_must_use(h, h->other_at, HFSPLUS_HEADER_AT)
+				  : check_other(h, true);
+	return ret ? ret : take_forks(h, true);
 }

@@ -8,18 +8,17 @@
 
 enum {
 	/* the header node: the tree */
+	T_DEPTH = 14,
+	T_ROOT = 16,
 	T_RECORDS = 20,
 	T_FIRST_LEAF = 24,
 	T_NODE_SIZE = 32,
 	T_NODES = 36,
+	T_COMPARE = 51,
 	T_ATTRIBUTES = 52,
 	BIG_KEYS = 2,
-	MAP_RECORD = 2, /* of the header node: a bit for each node that is in use */
+	COMPARE_EXACT = 0xbc,
 
-	KIND_LEAF = 0xff,
-	KIND_INDEX = 0,
-	KIND_HEADER = 1,
-	KIND_MAP = 2,
 	MIN_NODE = 512,
 	MAX_NODES = 1 << 27,
 };
@@ -47,9 +46,12 @@ int hfsplus_tree_open(struct hfsplus_tree *t, struct hfsplus *h, enum hfsplus_fi
 		return ret;
 	t->records = get_be32(node + T_RECORDS);
 	t->first_leaf = get_be32(node + T_FIRST_LEAF);
+	t->root = get_be32(node + T_ROOT);
+	t->depth = get_be16(node + T_DEPTH);
+	t->exact = node[T_COMPARE] == COMPARE_EXACT;
 	t->node_size = get_be16(node + T_NODE_SIZE);
 	t->nodes = get_be32(node + T_NODES);
-	if (node[HFSPLUS_N_KIND] != KIND_HEADER || t->node_size < MIN_NODE ||
+	if (node[HFSPLUS_N_KIND] != HFSPLUS_KIND_HEADER || t->node_size < MIN_NODE ||
 	    t->node_size > HFSPLUS_MAX_NODE || !sv_is_pow2(t->node_size) ||
 	    !(get_be32(node + T_ATTRIBUTES) & BIG_KEYS) || t->nodes > MAX_NODES ||
 	    (uint64_t)t->nodes * t->node_size > t->fork->len)
@@ -84,10 +86,10 @@ static int load_map(const struct hfsplus_tree *t, uint8_t *map, uint8_t *node)
 	uint64_t have = 0;
 	int ret = hfsplus_tree_node(t, 0, node, t->node_size);
 	if (!ret)
-		ret = add_bits(t, node, MAP_RECORD, map, &have);
+		ret = add_bits(t, node, HFSPLUS_MAP_RECORD, map, &have);
 	while (!ret && have < t->nodes) {
 		ret = hfsplus_tree_node(t, get_be32(node + HFSPLUS_N_NEXT), node, t->node_size);
-		if (!ret && node[HFSPLUS_N_KIND] != KIND_MAP)
+		if (!ret && node[HFSPLUS_N_KIND] != HFSPLUS_KIND_MAP)
 			ret = hfsplus_tree_damaged(t);
 		if (!ret)
 			ret = add_bits(t, node, 0, map, &have);
@@ -130,12 +132,12 @@ static int take_leaf(struct scan *s, const uint8_t *node)
 static int take_node(struct scan *s, uint32_t number, const uint8_t *node)
 {
 	switch (node[HFSPLUS_N_KIND]) {
-	case KIND_LEAF:
+	case HFSPLUS_KIND_LEAF:
 		return take_leaf(s, node);
-	case KIND_INDEX:
-	case KIND_MAP:
+	case HFSPLUS_KIND_INDEX:
+	case HFSPLUS_KIND_MAP:
 		return 0;
-	case KIND_HEADER:
+	case HFSPLUS_KIND_HEADER:
 		return number == 0 ? 0 : hfsplus_tree_damaged(s->t);
 	default:
 		return hfsplus_tree_damaged(s->t);

@@ -11,7 +11,9 @@ struct hfsplus_tree {
 	const struct hfsplus_fork *fork;
 	const char *what; /* for people */
 	uint32_t node_size, nodes, first_leaf;
-	uint32_t records; /* in all leaves, by its header */
+	uint32_t root, depth; /* of its index; leaves alone: 1 */
+	bool exact;	      /* names are compared byte by byte */
+	uint32_t records;     /* in all leaves, by its header */
 };
 
 /* Offsets in a node's descriptor. */
@@ -21,7 +23,12 @@ enum {
 	HFSPLUS_N_KIND = 8,
 	HFSPLUS_N_RECORDS = 10,
 	HFSPLUS_N_SIZE = 14, /* and the first record */
+	HFSPLUS_N_HEIGHT = 9,
 	HFSPLUS_KIND_LEAF = 0xff,
+	HFSPLUS_KIND_INDEX = 0,
+	HFSPLUS_KIND_HEADER = 1,
+	HFSPLUS_KIND_MAP = 2,
+	HFSPLUS_MAP_RECORD = 2, /* of the header node: a bit for each node that is in use */
 	HFSPLUS_MAX_NODE = 32768,
 };
 

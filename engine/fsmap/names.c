@@ -112,14 +112,21 @@ int names_entry(struct names *n, uint64_t id, const char *name, size_t len, bool
 			       : note_file(n, id, name, len, folder);
 }
 
+void names_enter(struct names *n, uint64_t dir)
+{
+	n->state->dir = dir;
+}
+
 static int read_dirs(struct names *n, uint8_t only)
 {
 	int rc = 0;
+	if (n->read_all)
+		return n->read_all(n->arg, n);
 	n->restart(n->arg);
 	for (size_t i = 0; !rc && i < n->dirs->n && !owners_stopped(n->o); i++) {
 		if (only && !(n->state->wanted[i] & only))
 			continue;
-		n->state->dir = n->dirs->ids[i];
+		names_enter(n, n->dirs->ids[i]);
 		rc = n->read(n->arg, n, n->dirs->ids[i]);
 	}
 	return rc;

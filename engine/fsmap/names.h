@@ -29,12 +29,17 @@ struct names {
 	void (*restart)(void *arg);
 	/* Call names_entry() for each entry of the folder that can be read, but "." and "..". */
 	int (*read)(void *arg, struct names *n, uint64_t dir);
+	/* In place of read(), where entries do not stand folder by folder: call names_enter() and
+	 * names_entry() for those of all folders. */
+	int (*read_all)(void *arg, struct names *n);
 	/* The size of a file's content, 0 when it is not known. */
 	int (*size)(void *arg, uint64_t id, uint64_t *size);
 
 	struct names_state *state; /* of names_find() */
 };
 
+/* The entries to come are of that folder. */
+void names_enter(struct names *n, uint64_t dir);
 /* An entry of the folder being read; `folder`: it says that it is one. */
 int names_entry(struct names *n, uint64_t id, const char *name, size_t len, bool folder);
 

@@ -114,5 +114,8 @@ void links_clear(struct owners_links *list);
 
 /* UTF-16LE as UTF-8; lone halves become U+FFFD. The caller frees; NULL = out of memory. */
 char *owners_utf8(const uint8_t *name, size_t chars);
+/* The same for UTF-16BE of HFS+, where '/' stands for ':', and a zero is a letter: U+2400, as Linux
+ * shows it. */
+char *owners_utf8_hfs(const uint8_t *name, size_t chars);
 
 #endif

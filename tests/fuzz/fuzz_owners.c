@@ -24,8 +24,8 @@ static void add_lost(struct sv_extents *lost, const uint8_t *p, uint64_t size, u
 static const struct fsmap_ops *choose(unsigned int n)
 {
 	static const struct fsmap_ops *const ops[] = {
-		&fsmap_ext_ops, &fsmap_ntfs_ops,  &fsmap_fat_ops, &fsmap_exfat_ops,
-		&fsmap_xfs_ops, &fsmap_btrfs_ops, &fsmap_apfs_ops};
+		&fsmap_ext_ops, &fsmap_ntfs_ops,  &fsmap_fat_ops,  &fsmap_exfat_ops,
+		&fsmap_xfs_ops, &fsmap_btrfs_ops, &fsmap_apfs_ops, &fsmap_hfsplus_ops};
 	/* not LUKS: it asks a child */
 	static const struct fsmap_ops *const containers[] = {&fsmap_lvm_ops, &fsmap_mdraid_ops,
 							     &fsmap_bitlk_ops};

@@ -363,6 +363,7 @@ hfsplus_seeds() {
 	hfsplus_seed journal $((4 << 20)) --journal 65536 --files tree --x
 	hfsplus_seed pending $((4 << 20)) --journal 65536 --files tree --pending
 	head -c 30000 /dev/zero >tree/zeros
+	hfsplus_seed rich $((4 << 20)) --scatter --rich --large --blank --files tree
 	hfsplus_seed scattered $((6 << 20)) --block 512 --scatter --files tree
 }
 
@@ -400,7 +401,7 @@ apfs_lost() {
 # the volumes of the map readers, with a few areas lost
 owners_seeds() {
 	local kind=0 name file pieces
-	for name in ext ntfs fat exfat xfs btrfs apfs; do
+	for name in ext ntfs fat exfat xfs btrfs apfs hfsplus; do
 		for file in "$folder/$name"/seed-*; do
 			[ "$name" != apfs ] || { apfs_lost "$file" "$kind" && continue; }
 			{

@@ -158,7 +158,10 @@ def read_attributes(v):
     fork = v.fork(v.header[352:432], 8)
     if fork[1]:
         for _, data in Tree(v.bytes_of(fork), "attributes file").all():
-            want(struct.unpack_from(">I", data)[0] == 0x10, "an attribute with blocks of its own")
+            kind, = struct.unpack_from(">I", data)
+            want(kind in (0x10, 0x20, 0x30), f"an attribute of kind {kind}")
+            for run in runs_of(data[24:88] if kind == 0x20 else data[8:72]) if kind != 0x10 else ():
+                v.own(*run, "an attribute")
 
 
 def read_journal(v):
@@ -204,7 +207,8 @@ def check(path, dirty):
     print(f"{files} files, {folders} folders, {v.total - v.free} of {v.total} blocks, {records} in the extents file")
 
 
-try:
-    check(sys.argv[1], "--dirty" in sys.argv)
-except Wrong as e:
-    sys.exit(f"{sys.argv[1]}: {e}")
+if __name__ == "__main__":
+    try:
+        check(sys.argv[1], "--dirty" in sys.argv)
+    except Wrong as e:
+        sys.exit(f"{sys.argv[1]}: {e}")

@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
 hfsplus-make.py FILE SIZE [--block BYTES] [--x] [--journal BYTES] [--wrapper] [--files FOLDER] [--fill BYTES]
-                [--scatter] [--pieces N] [--tail BYTES] [--pending]
+                [--scatter] [--pieces N] [--tail BYTES] [--pending] [--rich] [--large] [--blank]
 --scatter: files lie in pieces with free blocks between them (so that the extents file has something to tell);
 --pieces: the allocation file does; --fill: one more file of that size, at most; --tail: bytes behind the volume that
-the partition has; --pending: not unmounted, and the journal says that the last free blocks are used. Structures: Apple Technical Note TN1150.
+the partition has; --pending: not unmounted, and the journal says that the last free blocks are used; --rich: resource
+forks, attributes, a symlink, files and a folder with several names; --large: an attribute with blocks of its own, too,
+which sleuthkit does not know; --blank: all these are few and zeros. Structures: Apple Technical Note TN1150; xnu's
+hfs_format.h.
 """
 import argparse
 import os
@@ -15,8 +18,9 @@ import time
 
 NOW = int(time.time()) + 2082844800
 ROOT, FIRST = 2, 16
-EXTENTS, CATALOG, ALLOCATION = 3, 4, 6
-NODE = {EXTENTS: 4096, CATALOG: 8192}
+EXTENTS, CATALOG, ALLOCATION, ATTRIBUTES = 3, 4, 6, 8
+NODE = {EXTENTS: 4096, CATALOG: 8192, ATTRIBUTES: 4096}
+PRIVATE = "\0\0\0\0HFS+ Private Data", ".HFS+ Private Directory Data\r"
 
 
 class Volume:
@@ -26,7 +30,7 @@ class Volume:
         self.data = {}  # block -> bytes
         self.used = bytearray(self.total)
         self.next = 0
-        self.overflow = []  # (id, start, runs)
+        self.overflow = []  # (id, kind, start, runs)
         self.take_at(0, -(-1536 // block))
         end = self.total * block if tail >= 1024 else size
         first = (end - 1024) // block
@@ -68,9 +72,9 @@ class Volume:
                 self.data[i] = content[at:at + self.block]
                 at += self.block
 
-    def fork(self, number, length, runs, clump=0):
+    def fork(self, number, length, runs, clump=0, kind=0):
         for i in range(8, len(runs), 8):
-            self.overflow.append((number, sum(n for _, n in runs[:i]), runs[i:i + 8]))
+            self.overflow.append((number, kind, sum(n for _, n in runs[:i]), runs[i:i + 8]))
         head = struct.pack(">QII", length, clump, sum(n for _, n in runs))
         return head + pack_runs(runs[:8])
 
@@ -147,39 +151,95 @@ def thread(kind, parent, name):
     return struct.pack(">hhI", kind, 0, parent) + catalog_key(0, name)[6:]
 
 
-def common(mode):
-    return struct.pack(">IIIII", NOW, NOW, NOW, NOW, 0) + struct.pack(">IIBBHI", 0, 0, 0, 0, mode, 1)
+def common(mode, special=1, kind=b""):
+    return struct.pack(">IIIII", NOW, NOW, NOW, NOW, 0) + struct.pack(">IIBBHI", 0, 0, 0, 0, mode, special) + kind.ljust(40, b"\0")
+
+
+def attribute(number, name, start, data):
+    wide = name.encode("utf-16-be")
+    return number, wide, start, struct.pack(">HHIIH", 12 + len(wide), 0, number, start, len(wide) // 2) + wide + data
 
 
 class Catalog:
-    def __init__(self, volume, scatter, exact):
-        self.volume, self.scatter, self.exact = volume, scatter, exact
+    def __init__(self, volume, args):
+        self.volume, self.scatter, self.exact = volume, args.scatter, args.x
+        self.rich, self.large = args.rich, args.large
+        self.noise = bytes if args.blank else os.urandom  # of that many bytes
         self.next, self.files, self.folders = FIRST, 0, 0
-        self.records = []
+        self.records, self.attributes = [], []
 
     def add(self, parent, name, data):
-        self.records.append((parent, name if self.exact else name.lower(), catalog_key(parent, name) + data))
+        order = name if self.exact else name.lower().replace("\0", "\uffff")
+        self.records.append((parent, order, catalog_key(parent, name) + data))
 
     def add_folder(self, number, parent, name, entries):
-        self.add(parent, name, struct.pack(">hHII", 1, 0, entries, number) + common(0o40755) + bytes(40))
+        self.add(parent, name, struct.pack(">hHII", 1, 0, entries, number) + common(0o40755))
         self.add(number, "", thread(3, parent, name))
 
-    def add_file(self, parent, name, content):
-        v, number = self.volume, self.number()
-        runs = v.take(-(-len(content) // v.block), 1 + number % 3 if self.scatter else 0)
-        v.write(runs, content)
-        fork = v.fork(number, len(content), runs)
-        self.add(parent, name, struct.pack(">hHII", 2, 2, 0, number) + common(0o100644) + bytes(40) + fork + bytes(80))
+    def store(self, number, content):
+        """the runs of that content"""
+        runs = self.volume.take(-(-len(content) // self.volume.block), 1 + number % 3 if self.scatter else 0)
+        self.volume.write(runs, content)
+        return runs
+
+    def add_file(self, parent, name, content, resources=b"", number=0, info=common(0o100644), flags=2):
+        v, number = self.volume, number or self.number()
+        fork = v.fork(number, len(content), self.store(number, content))
+        fork += v.fork(number, len(resources), self.store(number, resources), kind=255)
+        self.add(parent, name, struct.pack(">hHII", 2, flags, 0, number) + info + fork)
         self.add(number, "", thread(4, parent, name))
         self.files += 1
+        return number
+
+    def add_link(self, parent, name, target, kind=b"hlnkhfs+"):
+        self.add_file(parent, name, b"", info=common(0o100644, target, kind))
 
     def number(self):
         self.next += 1
         return self.next - 1
 
+    def add_attribute(self, number, name, content):
+        """one in its record, or with blocks of its own"""
+        if len(content) < 3000:
+            data = struct.pack(">IIII", 0x10, 0, 0, len(content)) + content + bytes(len(content) % 2)
+            self.attributes.append(attribute(number, name, 0, data))
+            return
+        runs = self.store(number, content)
+        head = struct.pack(">IIQII", 0x20, 0, len(content), 0, sum(n for _, n in runs)) + pack_runs(runs[:8])
+        self.attributes.append(attribute(number, name, 0, head))
+        for i in range(8, len(runs), 8):
+            more = struct.pack(">II", 0x30, 0) + pack_runs(runs[i:i + 8])
+            self.attributes.append(attribute(number, name, sum(n for _, n in runs[:i]), more))
+
+    def add_rich(self):
+        """what a Mac has beside plain files; sixteen names in the root"""
+        files, folders, inner = self.number(), self.number(), self.number()
+        self.add_folder(files, ROOT, PRIVATE[0], 4)
+        self.add_folder(folders, ROOT, PRIVATE[1], 1)
+        self.folders += 3
+        for i in range(4):
+            inode = self.next
+            self.add_file(files, f"iNode{inode}", self.noise(9000 + 20000 * i))
+            for name in (f"first name {i}", f"Second name {i}"):
+                self.add_link(ROOT, name, inode)
+        self.add_folder(inner, folders, f"dir_{inner}", 1)
+        self.add_file(inner, "in a folder with two names", self.noise(20000))
+        for name in ("linked folder", "the other folder"):
+            self.add_link(ROOT, name, inner, b"fdrpMACS")
+        self.add_file(ROOT, "a link", b"somewhere/else", info=common(0o120755, 1, b"slnkrhap"))
+        self.add_file(ROOT, "this/that: u\u0308", self.noise(5000))
+        forked = self.add_file(ROOT, "with resources", self.noise(30000), self.noise(90000), flags=6)
+        self.add_attribute(forked, "com.apple.FinderInfo", bytes(range(32)))
+        if self.large:
+            self.add_attribute(forked, "large", self.noise(100000))
+        for i in range(4 if self.noise is bytes else 60):
+            number = self.add_file(inner, f"marked {i}", self.noise(600), flags=6)
+            self.add_attribute(number, "com.apple.metadata:kMDItemWhereFroms", self.noise(300))
+
     def add_tree(self, number, parent, name, path, fill):
         entries = sorted(os.listdir(path)) if path else []
-        self.add_folder(number, parent, name, len(entries) + (1 if fill else 0))
+        rich = 15 if self.rich and number == ROOT else 0
+        self.add_folder(number, parent, name, len(entries) + (1 if fill else 0) + rich)
         for entry in entries:
             inner = os.path.join(path, entry)
             if os.path.isdir(inner):
@@ -188,6 +248,8 @@ class Catalog:
             else:
                 with open(inner, "rb") as f:
                     self.add_file(number, entry, f.read())
+        if rich:
+            self.add_rich()
         if fill:
             self.add_file(number, "zz-filler.bin", os.urandom(min(fill, self.volume.free_blocks() * self.volume.block)))
 
@@ -255,11 +317,14 @@ def make(args):
     count = sum(len(d) + len(f) for _, d, f in os.walk(args.files)) if args.files else 0
     # room for the two trees before the files, so that the volume can be made in one go
     catalog_runs = v.take((16 + count // 64 * 8) * NODE[CATALOG] // v.block)
-    extents_runs = v.take((64 if args.scatter else 16) * NODE[EXTENTS] // v.block)
-    c = Catalog(v, args.scatter, args.x)
+    extents_runs = v.take((64 + count // 8 if args.scatter else 16) * NODE[EXTENTS] // v.block)
+    attributes_runs = v.take(16 * NODE[ATTRIBUTES] // v.block) if args.rich else []
+    c = Catalog(v, args)
     c.add_tree(ROOT, 1, "t-hfsplus", args.files, args.fill)
-    overflow = [struct.pack(">HBBII", 10, 0, 0, number, start) + pack_runs(runs)
-                for number, start, runs in sorted(v.overflow)]
+    overflow = [struct.pack(">HBBII", 10, kind, 0, number, start) + pack_runs(runs)
+                for number, kind, start, runs in sorted(v.overflow)]
+    marks = put_tree(v, ATTRIBUTES, attributes_runs, [r[3] for r in sorted(c.attributes)], 266, 6, 0) \
+        if args.rich else bytes(80)
     extents = put_tree(v, EXTENTS, extents_runs, overflow, 10, 2, 0)
     catalog = put_tree(v, CATALOG, catalog_runs, c.sorted(), 516, 6, 0xbc if args.x else 0)
     bits = bits_of(v.used, bitmap_bytes)
@@ -276,7 +341,7 @@ def make(args):
     header += struct.pack(">IIIII", journal, NOW, NOW, 0, NOW) + struct.pack(">II", c.files, c.folders)
     header += struct.pack(">IIIIII", v.block, v.total, v.free_blocks(), v.next, 65536, 65536)
     header += struct.pack(">IIQ", c.next, 1, 1) + bytes(24) + os.urandom(8)
-    header += allocation + extents + catalog + bytes(160)
+    header += allocation + extents + catalog + marks + bytes(80)
     assert len(header) == 512
     return v, header
 
@@ -305,6 +370,9 @@ def main():
     p.add_argument("--pieces", type=int, default=0)
     p.add_argument("--tail", type=int, default=0)
     p.add_argument("--pending", action="store_true")
+    p.add_argument("--rich", action="store_true")
+    p.add_argument("--large", action="store_true")
+    p.add_argument("--blank", action="store_true")
     args = p.parse_args()
     whole = args.size
     if args.wrapper:

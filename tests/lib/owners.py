@@ -5,7 +5,7 @@
    owners.py poison IMAGE MAPFILE              the bad places of IMAGE become rubbish
    owners.py check KIND IMAGE MAPFILE REPORT   REPORT (salvor report --json) against other tools on the intact IMAGE
 
-KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs, btrfs, apfs. Bad places are sectors and runs of them, anywhere on the volume.
+KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs, btrfs, apfs, hfsplus. Bad places are sectors and runs of them, anywhere on the volume.
 """
 import json
 import os
@@ -16,6 +16,7 @@ import sys
 
 import owners_apfs
 import owners_btrfs
+import owners_hfs
 
 SECTOR = 512
 # sectors that stay readable: without them nothing can be told (of exFAT's boot regions only the second one is needed)
@@ -36,7 +37,8 @@ def make(kind, image, mapfile, seed, count):
     with open(image, "rb") as f:
         size = f.seek(0, 2)
     chance = random.Random(seed)
-    hot, kept = owners_btrfs.hot_places(image) if kind == "btrfs" else ((), ())
+    places = {"btrfs": owners_btrfs.hot_places, "hfsplus": owners_hfs.hot_places}
+    hot, kept = places[kind](image) if kind in places else ((), ())
     end = size // SECTOR
     if kind == "apfs":
         hot, end = owners_apfs.hot_places(image)
@@ -491,7 +493,8 @@ def check_btrfs(image, sectors, said):
 
 def check_sectors(kind, image, sectors, said):
     theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image),
-              "xfs": lambda: Xfs(image, sectors), "apfs": lambda: owners_apfs.Apfs(image)}.get(kind, lambda: Fat(kind, image))()
+              "xfs": lambda: Xfs(image, sectors), "apfs": lambda: owners_apfs.Apfs(image),
+              "hfsplus": lambda: owners_hfs.Hfs(image, sectors)}.get(kind, lambda: Fat(kind, image))()
     count = dict.fromkeys(["files", "metadata", "free", "unknown", "justified", "free_unknown", "named"], 0)
     for s in sectors:
         check_sector(s, theirs, said, count)

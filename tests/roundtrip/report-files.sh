@@ -71,6 +71,54 @@ exfat_volume() {
 	"$TOP/tests/lib/exfat-fill.py" exfat filled 160
 }
 
+# NAME SIZE OPTION...: in pieces that the extents file tells of, with resource forks, attributes, files and a folder with
+# several names
+hfsplus_volume() {
+	if [ ! -d few ]; then
+		mkdir few
+		cp -r 'tree/folder 0' 'tree/folder 1' few
+		head -c 1000000 large >few/large.bin
+	fi
+	"$TOP/tests/lib/hfsplus-make.py" "$1" "$2" --files few --scatter --rich "${@:3}"
+	"$TOP/tests/lib/hfsplus-check.py" "$1" || fail "$1 is not well"
+}
+
+# IMAGE NAME: the number of that file
+hfsplus_number() { fls -f hfs -rp "$1" | sed -n "s|^r/r \([0-9]*\):.$2\$|\1|p"; }
+
+# IMAGE START LENGTH: lost, and judged
+hfsplus_lose() {
+	lose "$@"
+	cp --sparse=always "$1" copy
+	"$owners" poison copy one.map
+	look one.map copy
+	"$owners" check hfsplus "$1" one.map report || fail "$1 without $3 bytes at $2"
+}
+
+# IMAGE: what tells is lost
+hfsplus_trees() {
+	local number start length places=$TOP/tests/lib/owners_hfs.py
+	note "$1: leaves of the catalog, of the extents file and of attributes; the headers"
+	number=$(hfsplus_number "$1" large.bin)
+	read -r start length <<<"$("$places" record "$1" "$number")"
+	hfsplus_lose "$1" "$start" "$length"
+	reported ".volumes[0].files | any(.id == $number and .paths == [\"/large.bin\"] and .losses[0].kind == \"record\")"
+	reported ".volumes[0] | .in_files == $length and .unknown == 0 and (.caution | test(\"catalog is lost in part\"))"
+	read -r start length <<<"$("$places" places "$1" | head -n 1)"
+	hfsplus_lose "$1" "$start" "$length"
+	reported '.volumes[0].files | length > 0 and all(.[]; .losses[0].kind == "map")'
+	read -r start length <<<"$("$places" places "$1" | tail -n 1)"
+	hfsplus_lose "$1" "$start" "$length"
+	reported '.volumes[0].files | length > 0 and all(.[]; .losses[0].kind == "attributes")'
+	# of the headers another one is enough, but for whether it was unmounted
+	lose "$1" 0 4096
+	look one.map "$1"
+	reported '.volumes[0] | .fs == "hfsplus" and .metadata == 4096 and (.caution | test("header is lost"))'
+	lose "$1" $(($(stat -c %s "$1") - 1024)) 512
+	look one.map "$1"
+	reported '.volumes[0] | .metadata == 512 and .caution == null'
+}
+
 ntfs_volume() {
 	truncate -s 64M ntfs
 	mkntfs -q -F -f -c 4096 ntfs 2>/dev/null
@@ -373,6 +421,12 @@ if command -v mkfs.exfat istat >/dev/null; then
 else
 	echo 'exFAT is left out: mkfs.exfat or istat is not installed'
 fi
+
+note 'HFS+, HFSX'
+hfsplus_volume hfsplus $((32 * MIB))
+hfsplus_volume hfsx $((24 * MIB)) --x --block 1024 --journal 1048576
+for v in hfsplus hfsx; do judge hfsplus $v; done
+hfsplus_trees hfsplus
 
 note XFS
 if ! command -v mkfs.xfs xfs_db xfs_io >/dev/null; then

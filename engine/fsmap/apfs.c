@@ -12,6 +12,8 @@ static int read_apfs(struct fsmap_reader *r)
 		ret = apfs_spaceman_find(&a);
 	if (!ret)
 		ret = apfs_spaceman_map(&a);
+	if (!ret)
+		ret = apfs_prove(&a);
 	if (!ret && !a.unmounted)
 		fsmap_union(r, "it was not unmounted; its newest checkpoint is taken");
 	free(a.super);

@@ -107,6 +107,11 @@ int apfs_spaceman_map(struct apfs *a);
 struct sv_extent apfs_spaceman_pool(const struct apfs *a);
 struct sv_extent apfs_spaceman_bitmaps(const struct apfs *a);
 
+/* ---- apfs_proof.c ---- */
+
+/* Object maps and trees of extents of all volumes: what they have must not be marked free. */
+int apfs_prove(struct apfs *a);
+
 /* ---- apfs_files.c ---- */
 
 struct owners;

@@ -4,7 +4,12 @@
 
 #include "engine/util/bytes.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define USED_MAX ((size_t)1 << 18)
 
 bool apfs_wants(const struct apfs_search *s, uint64_t block, uint64_t count)
 {
@@ -13,13 +18,42 @@ bool apfs_wants(const struct apfs_search *s, uint64_t block, uint64_t count)
 	return sv_extents_next(s->wanted, &at, end, &piece);
 }
 
+bool apfs_is_asked(const struct apfs_search *s, uint64_t block, uint64_t count)
+{
+	return !s->o || owners_touch(s->o, block * s->a.block_size, count * s->a.block_size);
+}
+
+int apfs_use(struct apfs_search *s, uint64_t block, uint64_t count)
+{
+	int rc = sv_extents_add(&s->used, block * s->a.block_size, count * s->a.block_size);
+	return rc || s->o || s->used.n < USED_MAX ? SV_MIN(rc, 0) : apfs_proof_check(s);
+}
+
 int apfs_claim(struct apfs_search *s, uint64_t block, uint64_t count, const char *what)
 {
 	if (!sv_range_ok(block, count, s->a.blocks))
 		return 0;
-	uint64_t at = block * s->a.block_size, len = count * s->a.block_size;
-	int rc = owners_touch(s->o, at, len) ? sv_extents_add(&s->used, at, len) : 0;
-	return rc ? rc : owners_metadata(s->o, at, len, what);
+	int rc = count && apfs_is_asked(s, block, count) ? apfs_use(s, block, count) : 0;
+	return rc || !s->o ? rc
+			   : owners_metadata(s->o, block * s->a.block_size, count * s->a.block_size,
+					     what);
+}
+
+int apfs_doubt(struct apfs_search *s, const struct apfs_span *span, const char *fmt, ...)
+{
+	struct apfs *a = &s->a;
+	char why[200];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	if (s->o || span->block >= a->blocks)
+		return s->o ? fsmap_doubt(a->r, "%s", why) : 0;
+	int rc = apfs_read(a, a->block, span->block, "a node");
+	why[strcspn(why, ":")] = '\0';
+	if (!rc && !apfs_is_object(a->block, a->block_size, get_le16(a->block + APFS_O_TYPE)))
+		rc = fsmap_whole(a->r, "%s", why);
+	return rc;
 }
 
 /* ---- what is not said of any file ---- */
@@ -140,7 +174,7 @@ static int find_owners(struct apfs_search *s)
 	return rc ? rc : apfs_names_find(s);
 }
 
-static void clear(struct apfs_search *s)
+void apfs_search_clear(struct apfs_search *s)
 {
 	for (size_t i = 0; i < s->n_entries; i++)
 		free(s->entries[i].name);
@@ -154,15 +188,15 @@ static void clear(struct apfs_search *s)
 	sv_extents_clear(&s->seen);
 	sv_extents_clear(&s->used);
 	apfs_omap_clear(&s->map);
-	free(s->a.super);
-	free(s->a.spaceman);
-	free(s->a.block);
 }
 
 int apfs_files_find(struct fsmap_reader *r, struct owners *o)
 {
 	struct apfs_search s = {.a.r = r, .o = o, .current = SIZE_MAX};
 	int rc = find_owners(&s);
-	clear(&s);
+	apfs_search_clear(&s);
+	free(s.a.super);
+	free(s.a.spaceman);
+	free(s.a.block);
 	return rc;
 }

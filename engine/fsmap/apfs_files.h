@@ -66,10 +66,13 @@ struct apfs_inode {
 /* false: it makes no sense. */
 bool apfs_inode_parse(const struct apfs_record *r, struct apfs_inode *inode);
 
-/* One search. Functions return 0 or SV_E_NOMEM, unless they say otherwise. */
+/*
+ * One search, or the proof of a map: that what the trees have is not called free. Functions return
+ * 0 or SV_E_NOMEM, in a proof FSMAP_IS_WHOLE as well, unless they say otherwise.
+ */
 struct apfs_search {
 	struct apfs a;
-	struct owners *o;
+	struct owners *o;     /* NULL: a proof */
 	struct apfs_omap map; /* of the view that is looked into */
 	size_t current;	      /* which that is; SIZE_MAX: none */
 
@@ -93,8 +96,22 @@ struct apfs_search {
 /* ---- apfs_files.c ---- */
 
 bool apfs_wants(const struct apfs_search *s, uint64_t block, uint64_t count);
+/* Whether any of these blocks are lost; in a proof all are asked for. */
+bool apfs_is_asked(const struct apfs_search *s, uint64_t block, uint64_t count);
+/* They are in use: must not be called free. */
+int apfs_use(struct apfs_search *s, uint64_t block, uint64_t count);
+/* A node is not what it should be: a word on it in a search. In a proof it is whole where the
+ * node's checksum is wrong; what is right by that, but not understood, only proves nothing. */
+int apfs_doubt(struct apfs_search *s, const struct apfs_span *span, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void apfs_search_clear(struct apfs_search *s);
 /* These blocks are the filesystem's own. */
 int apfs_claim(struct apfs_search *s, uint64_t block, uint64_t count, const char *what);
+
+/* ---- apfs_proof.c ---- */
+
+/* What was used so far is not marked free; then it is forgotten. */
+int apfs_proof_check(struct apfs_search *s);
 
 /* ---- apfs_volumes.c ---- */
 

@@ -94,10 +94,8 @@ static int read_super(struct apfs_search *s, uint64_t oid, uint64_t block, bool 
 
 static int add_view(struct apfs_search *s, const struct apfs_view *view)
 {
-	if (s->n_views == VIEWS_MAX) {
-		owners_caution(s->o, "more snapshots than can be looked into");
-		return 0;
-	}
+	if (s->n_views == VIEWS_MAX)
+		return s->o ? fsmap_doubt(s->a.r, "more snapshots than can be looked into") : 0;
 	if (s->n_views == s->views_cap) {
 		size_t cap = s->views_cap ? s->views_cap * 2 : 16;
 		struct apfs_view *v = reallocarray(s->views, cap, sizeof(*v));
@@ -117,11 +115,10 @@ static int take_volume(struct apfs_search *s, uint64_t oid, uint64_t block)
 	int rc = read_super(s, oid, block, &ok);
 	if (rc)
 		return rc;
-	if (!ok) {
-		owners_caution(s->o, "the superblock of a volume is lost, and with it the names of "
-				     "its files");
-		return 0;
-	}
+	if (!ok)
+		return apfs_doubt(
+			s, &(struct apfs_span){.block = block},
+			"the superblock of a volume is lost: the names of its files are, too");
 	parse_volume(v, s->a.block);
 	const struct apfs_view view = {.volume = s->n_volumes++,
 				       .transaction = s->a.transaction,
@@ -147,10 +144,8 @@ static int enter_map(void *arg, const struct apfs_span *span, bool *skip)
 static int lost_map(void *arg, const struct apfs_span *span, bool damaged)
 {
 	struct apfs_search *s = arg;
-	(void)span;
-	owners_caution(s->o, "an object map is %s: files may be missing",
-		       damaged ? "damaged" : "lost in part");
-	return 0;
+	return apfs_doubt(s, span, "an object map is %s: files may be missing",
+			  damaged ? "damaged" : "lost in part");
 }
 
 static int load_volumes(struct apfs_search *s)
@@ -180,7 +175,7 @@ int apfs_view_open(struct apfs_search *s, size_t view)
 	s->current = view;
 	s->map.transaction = v->transaction;
 	int rc = apfs_omap_load(&s->a, &s->map, s->volumes[v->volume].omap);
-	if (s->map.full)
+	if (s->map.full && s->o)
 		owners_caution(s->o, "it has more files than can be looked into");
 	return rc;
 }
@@ -238,10 +233,9 @@ static int enter_snapshots(void *arg, const struct apfs_span *span, bool *skip)
 static int lost_snapshots(void *arg, const struct apfs_span *span, bool damaged)
 {
 	struct snapshots *w = arg;
-	(void)span;
-	owners_caution(w->s->o, "a list of snapshots is %s: what only they have may be missing",
-		       damaged ? "damaged" : "lost");
-	return 0;
+	return apfs_doubt(w->s, span,
+			  "a list of snapshots is %s: what only they have may be missing",
+			  damaged ? "damaged" : "lost");
 }
 
 int apfs_volumes_find(struct apfs_search *s)
@@ -284,10 +278,9 @@ static int take_extent(void *arg, const struct apfs_record *r)
 		at = get_le64(r->value + SEALED_BLOCK);
 		n = (n & FILE_EXTENT_LEN) / a->block_size;
 	}
-	if (!at || !sv_range_ok(at, n, a->blocks) ||
-	    !owners_touch(e->s->o, at * a->block_size, n * a->block_size))
+	if (!at || !sv_range_ok(at, n, a->blocks) || !apfs_is_asked(e->s, at, n))
 		return 0;
-	int rc = sv_extents_add(&e->s->used, at * a->block_size, n * a->block_size);
+	int rc = apfs_use(e->s, at, n);
 	if (!rc && e->keep)
 		rc = sv_extents_add(&e->where, at * a->block_size, n * a->block_size);
 	return SV_MIN(rc, 0);
@@ -300,9 +293,17 @@ static int enter_extents(void *arg, const struct apfs_span *span, bool *skip)
 	return apfs_claim(e->s, span->block, 1, "a tree of extents");
 }
 
+static int lost_extents(void *arg, const struct apfs_span *span, bool damaged)
+{
+	struct extents *e = arg;
+	(void)damaged;
+	return e->s->o ? 0 : apfs_doubt(e->s, span, "a tree of extents is damaged");
+}
+
 static int walk_extents(struct extents *e, uint64_t root, bool sealed)
 {
-	const struct apfs_visit v = {.record = take_extent, .enter = enter_extents, .arg = e};
+	const struct apfs_visit v = {
+		.record = take_extent, .enter = enter_extents, .lost = lost_extents, .arg = e};
 	const struct apfs_tree t = {.a = &e->s->a,
 				    .what = "a tree of extents",
 				    .subtype = sealed ? APFS_SEALED_EXTENTS : APFS_EXTENTS,
@@ -333,13 +334,13 @@ int apfs_volumes_rest(struct apfs_search *s)
 			if (s->views[k].volume != i)
 				continue;
 			rc = walk_extents(&e, s->views[k].extents, false);
-			if (!rc && v->untold)
+			if (!rc && (v->untold || !s->o))
 				rc = take_nodes(s, k);
 		}
-		if (!rc)
+		if (!rc && s->o)
 			rc = walk_extents(&e, v->sealed_extents, true);
 		sv_extents_normalise(&e.where);
-		if (!rc && v->untold)
+		if (!rc && s->o && v->untold)
 			rc = owners_untold(s->o, v->name, &e.where, v->untold);
 		sv_extents_clear(&e.where);
 	}

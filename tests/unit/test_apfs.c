@@ -43,6 +43,19 @@ static void test_shapes(void **state)
 	}
 }
 
+/* With files in it, in more than one volume. */
+static void test_filled(void **state)
+{
+	(void)state;
+	make("1100M");
+	fixture_must(dir, "%s/tests/lib/apfs-fill.py img --volumes 2 --files 60", top);
+	struct fsmap *map = fixture_exact(dir, "img", "apfs", BLOCK, "filled");
+	fixture_same_as_oracle(map, dir, "img", top);
+	fixture_copy_used(map, dir, "img", "copy");
+	fixture_must(dir, "apfsck -cuw img && apfsck -cuw copy");
+	fsmap_destroy(map);
+}
+
 /* ---- one change at a time ---- */
 
 static uint8_t *at(uint64_t block)
@@ -411,11 +424,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes), cmocka_unit_test(test_super),
-		cmocka_unit_test(test_map),    cmocka_unit_test(test_spaceman),
-		cmocka_unit_test(test_bits),   cmocka_unit_test(test_checkpoints),
-		cmocka_unit_test(test_cab),    cmocka_unit_test(test_long_spaceman),
-		cmocka_unit_test(test_areas),  cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_shapes),	      cmocka_unit_test(test_filled),
+		cmocka_unit_test(test_super),	      cmocka_unit_test(test_map),
+		cmocka_unit_test(test_spaceman),      cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_checkpoints),   cmocka_unit_test(test_cab),
+		cmocka_unit_test(test_long_spaceman), cmocka_unit_test(test_areas),
+		cmocka_unit_test(test_noise),
 	};
 	return cmocka_run_group_tests_name("apfs", tests, setup, teardown);
 }

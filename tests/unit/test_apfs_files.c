@@ -257,6 +257,29 @@ static void test_encrypted(void **state)
 	finish(&v);
 }
 
+/* The bitmap of the first chunk. */
+static uint8_t *bitmap(const struct volume *v)
+{
+	for (uint64_t b = 20000; b < v->blocks; b++)
+		if (is_object(at(v, b)) && get_le16(at(v, b) + O_TYPE) == CIB)
+			return at(v, get_le64(at(v, b) + 40 + 24));
+	fail_msg("no bitmap");
+	return NULL;
+}
+
+static void flip(const struct volume *v, uint64_t block)
+{
+	bitmap(v)[block / 8] ^= (uint8_t)(1 << block % 8);
+}
+
+/* The first block from `from` on of that state. */
+static uint64_t find_block(const struct volume *v, uint64_t from, bool used)
+{
+	while ((bitmap(v)[from / 8] >> from % 8 & 1) != used)
+		from++;
+	return from;
+}
+
 /* A bitmap has no checksum. Where it calls free what a tree names, the tree is believed. */
 static void test_bitmap(void **state)
 {
@@ -264,29 +287,56 @@ static void test_bitmap(void **state)
 	static const char *const options[] = {"", "--encrypt 0"};
 	for (size_t i = 0; i < SV_ARRAY(options); i++) {
 		struct volume v;
-		uint64_t used = 0, unused = 0;
 		make(&v, options[i]);
-		uint8_t *bits = NULL;
-		for (uint64_t b = 20000; !bits && b < v.blocks; b++)
-			if (is_object(at(&v, b)) && get_le16(at(&v, b) + O_TYPE) == CIB)
-				bits = at(&v, get_le64(at(&v, b) + 40 + 24));
-		assert_non_null(bits);
-		for (size_t k = 0; k < v.lost.n && (!used || !unused); k++) {
-			uint64_t b = v.lost.v[k].start / BLOCK;
-			if (b < 4200 || b >= 32768)
-				continue;
-			if (bits[b / 8] >> b % 8 & 1)
-				used = b;
-			else
-				unused = b;
-		}
-		assert_true(used && unused);
-		bits[used / 8] ^= (uint8_t)(1 << used % 8);
-		bits[unused / 8] ^= (uint8_t)(1 << unused % 8);
+		uint64_t used = find_block(&v, 6000, true), unused = find_block(&v, 25000, false);
+		flip(&v, used);
+		flip(&v, unused);
 		struct fsmap_files *f = ask(&v, &v.lost);
 		assert_non_null(strstr(f->caution, "do not agree"));
 		assert_int_equal(f->free, 0);
 		expect_less(&v, f, used);
+		finish(&v);
+	}
+}
+
+static void expect_map(const struct volume *v, const char *reason)
+{
+	struct fsmap *map = fixture_map(v->mem);
+	if (reason && !strstr(map->reason, reason))
+		fail_msg("%s: %s", fsmap_state_name(map->state), map->reason);
+	assert_int_equal(map->state, reason ? FSMAP_WHOLE : FSMAP_EXACT);
+	fsmap_destroy(map);
+}
+
+static void expect_torn(const struct volume *v, uint64_t block, const char *reason)
+{
+	at(v, block)[2000] ^= 4;
+	expect_map(v, reason);
+	at(v, block)[2000] ^= 4;
+	expect_map(v, NULL);
+}
+
+/* A map stands only where its bitmaps have what the trees have. */
+static void test_proof(void **state)
+{
+	(void)state;
+	static const char *const options[] = {"", "--encrypt 0", "--snapshot"};
+	for (size_t i = 0; i < SV_ARRAY(options); i++) {
+		struct volume v;
+		make(&v, options[i]);
+		uint64_t unused = find_block(&v, 25000, false);
+		expect_map(&v, NULL);
+		flip(&v, unused);
+		for (uint64_t b = 5990; b < 20008; b += b < 8000 ? 83 : b < 19990 ? 11000 : 1) {
+			uint64_t used = find_block(&v, b, true);
+			flip(&v, used);
+			expect_map(&v, used < 20000 ? "what its volumes use" : "");
+			flip(&v, used);
+		}
+		flip(&v, unused);
+		expect_torn(&v, find_node(&v, 20002, 15, -1), "tree of extents is damaged");
+		expect_torn(&v, find_node(&v, 20003, 11, -1), "object map is damaged");
+		expect_torn(&v, 20002, "superblock of a volume is lost");
 		finish(&v);
 	}
 }
@@ -450,11 +500,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_right),	    cmocka_unit_test(test_snapshot),
-		cmocka_unit_test(test_encrypted),   cmocka_unit_test(test_bitmap),
-		cmocka_unit_test(test_lost_blocks), cmocka_unit_test(test_torn),
-		cmocka_unit_test(test_sealed),	    cmocka_unit_test(test_rings),
-		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_right),	  cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_encrypted), cmocka_unit_test(test_bitmap),
+		cmocka_unit_test(test_proof),	  cmocka_unit_test(test_lost_blocks),
+		cmocka_unit_test(test_torn),	  cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_rings),	  cmocka_unit_test(test_noise),
 	};
 	return cmocka_run_group_tests_name("apfs-files", tests, setup, teardown);
 }

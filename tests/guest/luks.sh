@@ -9,6 +9,7 @@ set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 work_dir guest-luks
 . "$TOP/tests/lib/guest.sh"
+. "$TOP/tests/lib/guest-script.sh"
 requires mke2fs sfdisk jq
 
 SIZE=$((176 * MIB))
@@ -37,12 +38,6 @@ inside() {
 	END
 }
 
-# COMMANDS: in the guest, as one script that ends at its first failure, which is shown
-guest_script() {
-	# a list with || would not end there
-	guest_run "(set -e; . /tmp/inside; $1) >/tmp/said 2>&1; code=\$?; [ \$code = 0 ] || cat /tmp/said; exit \$code"
-}
-
 make_disk "$WORK/a"
 make_disk "$WORK/b"
 poison "$WORK/a2" "$SIZE"
@@ -54,9 +49,7 @@ for id in a b a2 b2 store; do
 	guest_disk "${id^^}" "$WORK/$id"
 done
 guest_boot -smp 1
-guest_run "cat >/tmp/inside <<'X'
-$(inside)
-X"
+guest_tell
 
 note 'as Debian has it: a volume group in LUKS2, a root and a swap area in it'
 guest_script '

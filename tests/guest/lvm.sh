@@ -10,6 +10,7 @@ set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 work_dir guest-lvm
 . "$TOP/tests/lib/guest.sh"
+. "$TOP/tests/lib/guest-script.sh"
 requires mke2fs sfdisk jq
 
 SIZE=$((240 * MIB))
@@ -36,25 +37,6 @@ inside() {
 			mkdir /mnt/x; mount -t $2 -o ro /dev/vg/$1 /mnt/x; sums >/tmp/sums; umount /mnt/x; rmdir /mnt/x
 			cmp /tmp/sums /mnt/STORE/sums.$1; }
 	END
-}
-
-# COMMANDS: in the guest, as one script that ends at its first failure, which is shown
-guest_script() {
-	# a list with || would not end there
-	guest_run "(set -e; . /tmp/inside; $1) >/tmp/said 2>&1; code=\$?; [ \$code = 0 ] || cat /tmp/said; exit \$code"
-}
-
-# FOLDER: the machine, with the disks A and B from there
-boot_with() {
-	guest_new
-	guest_disk A "$1/a"
-	guest_disk B "$1/b"
-	guest_disk STORE "$WORK/store"
-	guest_boot -smp 1
-	guest_run "cat >/tmp/inside <<'X'
-$(inside)
-X"
-	guest_mount STORE ext4
 }
 
 # what salvor says of the group: state, bytes, inside, reason
@@ -128,7 +110,7 @@ for id in A B; do
 	[ "$(jq .used "$WORK/files.$id")" = "$(jq .used "$WORK/map.$id")" ] || fail "$id: files tell something else"
 done
 salvor map --json "$a" | told | tee "$WORK/state"
-has 'LVM2_member union .*is read whole: the disk with its physical volume [0-9A-Za-z-]* is not attached$' <"$WORK/state" || fail 'a disk is missing'
+has 'LVM2_member union .*is read whole: the disk with its physical volume [0-9A-Za-z-]* is not attached (see --with)$' <"$WORK/state" || fail 'a disk is missing'
 cp "$b" "$WORK/twin"
 salvor map --json --with "$b" --with "$WORK/twin" "$a" | told | tee "$WORK/state"
 has 'two attached disks say that they are its physical volume' <"$WORK/state" || fail 'a disk is there twice'

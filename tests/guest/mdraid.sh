@@ -10,6 +10,7 @@ set -eu -o pipefail
 . "$(dirname "$0")/../lib/functions.sh"
 work_dir guest-mdraid
 . "$TOP/tests/lib/guest.sh"
+. "$TOP/tests/lib/guest-script.sh"
 requires mke2fs sfdisk jq
 
 declare -A SIZES=([a]=$((272 * MIB)) [b]=$((304 * MIB)))
@@ -42,25 +43,6 @@ inside() {
 			lvm2 vgchange -q -ay vg; check /dev/vg/root /mnt/STORE/sums.4; lvm2 vgchange -q -an vg; }
 		stop() { for n in 1 2 3 4; do mdadm --stop /dev/md$n; done; }
 	END
-}
-
-# COMMANDS: in the guest, as one script that ends at its first failure, which is shown
-guest_script() {
-	# a list with || would not end there
-	guest_run "(set -e; . /tmp/inside; $1) >/tmp/said 2>&1; code=\$?; [ \$code = 0 ] || cat /tmp/said; exit \$code"
-}
-
-# FOLDER: the machine, with the disks A and B from there
-boot_with() {
-	guest_new
-	guest_disk A "$1/a"
-	guest_disk B "$1/b"
-	guest_disk STORE "$WORK/store"
-	guest_boot -smp 1
-	guest_run "cat >/tmp/inside <<'X'
-$(inside)
-X"
-	guest_mount STORE ext4
 }
 
 # FILE PARTITION: what salvor says of it: state, bytes, inside, reason

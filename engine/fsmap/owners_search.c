@@ -166,7 +166,14 @@ int fsmap_files_read(struct blk_dev *vol, const struct sv_extents *lost,
 int fsmap_files_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 			const struct sv_extents *lost, struct fsmap_files **files_ret)
 {
-	struct owners o = {.lost = lost, .out = calloc(1, sizeof(*o.out))};
+	return fsmap_files_read_with(vol, ops, type, &(struct fsmap_how){0}, lost, files_ret);
+}
+
+int fsmap_files_read_with(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+			  const struct fsmap_how *how, const struct sv_extents *lost,
+			  struct fsmap_files **files_ret)
+{
+	struct owners o = {.lost = lost, .around.how = *how, .out = calloc(1, sizeof(*o.out))};
 	struct fsmap_probe known = {0};
 	if (!o.out)
 		return SV_E_NOMEM;

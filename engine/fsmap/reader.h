@@ -36,9 +36,13 @@ int fsmap_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *
 int fsmap_read_with(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 		    const struct fsmap_how *how, struct fsmap **map_ret, struct sv_err *err);
 
-/* fsmap_files_read() without the probe, and without keys. For tests and fuzzers. */
+/* fsmap_files_read() without the probe; `_as` without keys and others, too. For tests and fuzzers.
+ */
 int fsmap_files_read_as(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
 			const struct sv_extents *lost, struct fsmap_files **files_ret);
+int fsmap_files_read_with(struct blk_dev *vol, const struct fsmap_ops *ops, const char *type,
+			  const struct fsmap_how *how, const struct sv_extents *lost,
+			  struct fsmap_files **files_ret);
 
 /* The reader for a libblkid type name, NULL when there is none. */
 const struct fsmap_ops *fsmap_ops_find(const char *type);

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	seal(v.area);
 	must(!fsmap_read_as(&v.dev, &fsmap_bitlk_ops, "BitLocker", &map, NULL));
 	must(map->state == FSMAP_WHOLE); /* nothing can be looked into without a key */
-	fuzz_search_inside(&v.dev, &fsmap_bitlk_ops);
+	fuzz_search_inside(&v.dev, &fsmap_bitlk_ops, &(struct fsmap_how){0});
 	fsmap_destroy(map);
 	return 0;
 }

@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(!fsmap_read_with(&v->dev, &fsmap_lvm_ops, "LVM2_member", &how, &map, NULL));
 	must(map->state != FSMAP_WHOLE || sv_extents_total(&map->used) == map->size);
 	must((map->state == FSMAP_EXACT) == (map->reason[0] == '\0'));
-	fuzz_search_inside(&v->dev, &fsmap_lvm_ops);
+	fuzz_search_inside(&v->dev, &fsmap_lvm_ops, &how);
 	fsmap_destroy(map);
 	return 0;
 }

@@ -56,6 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return -1;
 	struct fuzz_volume vol = fuzz_volume(data, size);
 	vol.dev.ops = io;
-	fuzz_search_inside(&vol.dev, &fsmap_mdraid_ops);
+	fuzz_search_inside(&vol.dev, &fsmap_mdraid_ops, &(struct fsmap_how){0});
 	return 0;
 }

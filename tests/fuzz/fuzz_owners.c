@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		add_lost(&lost, data + 1 + i * PIECE, vol.dev.size,
 			 which == &fsmap_apfs_ops ? 4096 : 512);
 	sv_extents_normalise(&lost);
-	fuzz_search(&vol.dev, which, &lost);
+	fuzz_search(&vol.dev, which, &(struct fsmap_how){0}, &lost);
 	sv_extents_clear(&lost);
 	return 0;
 }

@@ -38,12 +38,12 @@ static inline void fuzz_check_files(const struct fsmap_files *f, uint64_t lost)
 }
 
 static inline void fuzz_search(struct blk_dev *dev, const struct fsmap_ops *ops,
-			       const struct sv_extents *lost)
+			       const struct fsmap_how *how, const struct sv_extents *lost)
 {
 	struct fsmap_files *files = NULL;
 	if (!lost->n)
 		return;
-	must(!fsmap_files_read_as(dev, ops, ops->types[0], lost, &files));
+	must(!fsmap_files_read_with(dev, ops, ops->types[0], how, lost, &files));
 	fuzz_check_files(files, sv_extents_total(lost));
 	for (size_t i = 0; i < files->n_losses; i++)
 		must(sv_extents_contain(lost, files->losses[i].at, files->losses[i].at_len));
@@ -51,13 +51,14 @@ static inline void fuzz_search(struct blk_dev *dev, const struct fsmap_ops *ops,
 }
 
 /* The same for a container: with sectors lost here and there, so that pieces anywhere are hit. */
-static inline void fuzz_search_inside(struct blk_dev *dev, const struct fsmap_ops *ops)
+static inline void fuzz_search_inside(struct blk_dev *dev, const struct fsmap_ops *ops,
+				      const struct fsmap_how *how)
 {
 	struct sv_extents lost = {0};
 	for (uint64_t at = 6 * SV_MIB - 512; at < dev->size && lost.n < 64; at += 5 * SV_MIB + 512)
 		must(!sv_extents_add(&lost, at, SV_MIN(1536, dev->size - at)));
 	sv_extents_normalise(&lost);
-	fuzz_search(dev, ops, &lost);
+	fuzz_search(dev, ops, how, &lost);
 	sv_extents_clear(&lost);
 }
 

@@ -415,12 +415,47 @@ owners_seeds() {
 		done
 		kind=$((kind + 1))
 	done
+	owners_container_seeds
 	# with checksums that are put right: a flag of the volume, behind the list of what is lost
 	for file in "$folder"/owners/seed*-xfs-* "$folder"/owners/seed*-apfs-*; do
 		cp "$file" "$file-sealed"
 		pieces=$(($(head -c 1 "$file" | od -An -tu1) >> 4))
 		printf '\200' | dd of="$file-sealed" bs=1 seek=$((pieces * 3 + 3)) conv=notrunc status=none
 	done
+}
+
+# NAME KIND: the finished img, a container (13 and more), with some KiB lost at its head and some inside
+owners_container() {
+	pack owners "plain-$1" 512
+	{
+		printf '%b' "\\x4$2\\x0a\\x20\\x06\\x40\\x20\\x40\\x80\\x22\\x20\\x00\\x30\\xff"
+		cat "$folder/owners/seed-plain-$1"
+	} >"$folder/owners/seed-$1"
+	rm "$folder/owners/seed-plain-$1"
+}
+
+# files in LVM and in a mirror, both behind 4 MiB or less; LUKS is opened by a child, which a target cannot have
+owners_container_seeds() {
+	local mib=1048576 stripes=() i
+	small_tree
+	head -c 12000 /dev/zero | tr '\0' x >tree/large
+	truncate -s 7M inner
+	mke2fs -q -F -t ext2 -b 1024 -N 32 -d tree inner
+	"$here/lvm_image.py" "$folder/lvm/seed-linear" inner img $((4 * mib)):$((7 * mib))
+	owners_container lvm-linear d
+	"$here/lvm_image.py" "$folder/lvm/seed-pieces" inner img $((4 * mib)):$((4 * mib)) $((21 * mib)):$((3 * mib))
+	owners_container lvm-pieces d
+	for ((i = 0; i < 48; i++)); do
+		stripes+=("$(((21 + i % 2 * 10) * mib + (i >> 1) * 65536)):65536")
+	done
+	"$here/lvm_image.py" "$folder/lvm/seed-striped" inner img $((4 * mib)):$((4 * mib)) "${stripes[@]}"
+	owners_container lvm-striped d
+	"$here/lvm_image.py" "$folder/lvm/seed-two-disks" inner img $((4 * mib)):$((4 * mib))
+	owners_container lvm-two-disks d
+	blank 12M
+	dd if=inner of=img bs=$mib seek=4 conv=notrunc
+	"$here/../lib/mdraid.py" img 1.2 $((4 * mib)) $((7 * mib)) $((8 * mib))
+	owners_container mdraid e
 }
 
 # the seeds of the readers, and types that no reader knows

@@ -1,6 +1,6 @@
 /* f2fs.c - used-block map of F2FS */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine/fsmap/f2fs.h"
+#include "engine/fsmap/f2fs_files.h"
 
 #include <stdlib.h>
 
@@ -26,4 +26,5 @@ const struct fsmap_ops fsmap_f2fs_ops = {
 	.name = "f2fs",
 	.types = (const char *const[]){"f2fs", NULL},
 	.read = read_f2fs,
+	.files = f2fs_files_find,
 };

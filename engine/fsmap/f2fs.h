@@ -23,6 +23,8 @@ struct f2fs_area {
 	uint32_t segments;
 };
 
+#define F2FS_QUOTAS 3
+
 /* A volume being read. */
 struct f2fs {
 	struct fsmap_reader *r;
@@ -38,6 +40,12 @@ struct f2fs {
 			       they have */
 	uint64_t version_mask;
 	bool clean; /* unmounted: nothing was written after it */
+
+	/* ---- where owners are searched for: f2fs_files.h ---- */
+	uint32_t features, root, quotas[F2FS_QUOTAS], seed; /* seed: of the checksums of inodes */
+	uint8_t *nat_which;				    /* likewise, for the table of nodes */
+	bool doubt;					    /* what is called free may be in use */
+	struct sv_extents *hit; /* what was lost and may be in use; NULL in a map */
 };
 
 /* Segment information, of one segment of the main area. */
@@ -63,11 +71,18 @@ static inline bool f2fs_in_main(const struct f2fs *f, uint64_t block)
 
 /* Read and judge the superblocks. */
 int f2fs_super_read(struct f2fs *f);
+/* The same in a search: either of them will do. */
+int f2fs_super_find(struct f2fs *f);
 
 /* ---- f2fs_cp.c ---- */
 
 /* Find the checkpoint that a mount would take. */
 int f2fs_cp_read(struct f2fs *f);
+/* Whether a block of a checkpoint is whole, and how many blocks it says that there are of it; 0 =
+ * it is not. */
+uint32_t f2fs_cp_sealed(const uint8_t *block);
+/* Read what belongs to f->head, which was found in f->pack. */
+int f2fs_cp_take(struct f2fs *f);
 /* How many blocks of the main area and how many nodes of them it counts. */
 uint64_t f2fs_cp_blocks(const struct f2fs *f);
 uint32_t f2fs_cp_nodes(const struct f2fs *f);
@@ -76,12 +91,26 @@ uint32_t f2fs_cp_nodes(const struct f2fs *f);
 #define F2FS_JOURNAL_ENTRY (4u + F2FS_SIT_ENTRY)
 int f2fs_cp_journal(struct f2fs *f, uint8_t journal[F2FS_SIT_JOURNAL * F2FS_JOURNAL_ENTRY],
 		    unsigned int *n);
+/* The same of the table of nodes: {node, entry} each. */
+#define F2FS_NAT_ENTRY	 9u
+#define F2FS_NAT_JOURNAL 38u
+#define F2FS_NAT_CHANGE	 (4u + F2FS_NAT_ENTRY)
+int f2fs_cp_nat_journal(struct f2fs *f, uint8_t journal[F2FS_NAT_JOURNAL * F2FS_NAT_CHANGE],
+			unsigned int *n);
 /* The first block that was written after the checkpoint, if any was. */
 uint64_t f2fs_cp_next_node(const struct f2fs *f);
 
+/* The log that writes into a segment, from F2FS_NODE_LOGS on one of nodes, and of how many of its
+ * blocks the checkpoint has the summaries itself. -1: none does. */
+#define F2FS_NODE_LOGS 3
+int f2fs_cp_log(const struct f2fs *f, uint32_t segment, uint32_t *known);
+/* Where that of the i-th block of it stands: *at in bytes. false: nowhere. */
+bool f2fs_cp_summary(const struct f2fs *f, int log, uint32_t i, uint64_t *at);
+
 /* ---- f2fs_sit.c ---- */
 
-/* Mark what the segment information calls free. */
+/* Mark what the segment information calls free. In a search what of it is lost is no reason to end,
+ * and *f->hit is what of the lost bytes may be in use. */
 int f2fs_sit_map(struct f2fs *f);
 
 /* ---- f2fs_roll.c ---- */

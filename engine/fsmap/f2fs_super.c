@@ -22,9 +22,13 @@ enum {
 	SB_SEGMENT0 = 72,
 	SB_CP = 76, /* and where those others start */
 	SB_LAYOUT_END = 96,
+	SB_ROOT = 96,
+	SB_UUID = 108,
+	SB_NAME = 124,
 	SB_CP_PAYLOAD = 1664,
 	SB_FEATURES = 2180,
 	SB_DEVICES = 2201,
+	SB_QUOTAS = 2745,
 	SB_ERRORS = 2794,
 	SB_CHECKSUM = 3068,
 	SB_SIZE = 3072,
@@ -69,9 +73,8 @@ static int check_kind(struct f2fs *f, const uint8_t *sb)
 	for (unsigned int i = 1; i < N_DEVICES; i++)
 		if (sb[SB_DEVICES + i * DEVICE_SIZE])
 			return fsmap_whole(f->r, "it lies on several devices");
-	if (!sv_is_zero(sb + SB_ERRORS, ERRORS_SIZE))
-		return fsmap_whole(f->r, "errors are noted in it");
-	return 0;
+	f->doubt = !sv_is_zero(sb + SB_ERRORS, ERRORS_SIZE);
+	return f->doubt ? fsmap_doubt(f->r, "errors are noted in it") : 0;
 }
 
 /* The areas stand behind each other without a gap: super.c, sanity_check_area_boundary(). */
@@ -115,4 +118,49 @@ int f2fs_super_read(struct f2fs *f)
 		return fsmap_whole(f->r, "its two superblocks do not agree");
 	fsmap_set_block_size(f->r, F2FS_BLOCK);
 	return check_areas(f, sb);
+}
+
+/* ---- in a search ---- */
+
+static void remember(struct f2fs *f, const uint8_t *sb)
+{
+	f->features = get_le32(sb + SB_FEATURES);
+	f->root = get_le32(sb + SB_ROOT);
+	for (size_t i = 0; i < F2FS_QUOTAS; i++)
+		f->quotas[i] = get_le32(sb + SB_QUOTAS + 4 * i);
+	f->seed = sv_crc32_raw(~0u, sb + SB_UUID, 16);
+}
+
+static int read_copy(struct f2fs *f, uint64_t block, uint8_t *sb)
+{
+	int ret = fsmap_read_hint(f->r, sb, SB_SIZE, f2fs_offset(block) + SB_OFFSET,
+				  "the superblock");
+	if (!ret)
+		ret = check_kind(f, sb);
+	return ret ? ret : check_areas(f, sb);
+}
+
+/* About all that counts here. */
+static bool agree(const uint8_t *sb, const uint8_t *copy)
+{
+	return !memcmp(sb + SB_LAYOUT, copy + SB_LAYOUT, SB_NAME - SB_LAYOUT) &&
+	       !memcmp(sb + SB_FEATURES, copy + SB_FEATURES, 4) &&
+	       !memcmp(sb + SB_QUOTAS, copy + SB_QUOTAS, 4 * (size_t)F2FS_QUOTAS);
+}
+
+int f2fs_super_find(struct f2fs *f)
+{
+	uint8_t sb[SB_SIZE], copy[SB_SIZE];
+	int second = read_copy(f, 1, copy);
+	int first = second < 0 ? second : read_copy(f, 0, sb);
+	if (first < 0)
+		return first;
+	if (!first && !second && !agree(sb, copy))
+		return fsmap_whole(f->r, "its two superblocks do not agree");
+	if (first && !second) /* the areas are those of the last that was read */
+		second = check_areas(f, copy);
+	if (first && second)
+		return FSMAP_IS_WHOLE;
+	remember(f, first ? copy : sb);
+	return 0;
 }

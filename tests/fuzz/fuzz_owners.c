@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz_apfs.h"
 #include "tests/fuzz/fuzz_btrfs.h"
 #include "tests/fuzz/fuzz_exfat.h"
+#include "tests/fuzz/fuzz_f2fs.h"
 #include "tests/fuzz/fuzz_owners.h"
 #include "tests/fuzz/fuzz_xfs.h"
 
@@ -24,8 +25,9 @@ static void add_lost(struct sv_extents *lost, const uint8_t *p, uint64_t size, u
 static const struct fsmap_ops *choose(unsigned int n)
 {
 	static const struct fsmap_ops *const ops[] = {
-		&fsmap_ext_ops, &fsmap_ntfs_ops,  &fsmap_fat_ops,  &fsmap_exfat_ops,
-		&fsmap_xfs_ops, &fsmap_btrfs_ops, &fsmap_apfs_ops, &fsmap_hfsplus_ops};
+		&fsmap_ext_ops,	  &fsmap_ntfs_ops,    &fsmap_fat_ops,
+		&fsmap_exfat_ops, &fsmap_xfs_ops,     &fsmap_btrfs_ops,
+		&fsmap_apfs_ops,  &fsmap_hfsplus_ops, &fsmap_f2fs_ops};
 	/* not LUKS: it asks a child */
 	static const struct fsmap_ops *const containers[] = {&fsmap_lvm_ops, &fsmap_mdraid_ops,
 							     &fsmap_bitlk_ops};
@@ -48,6 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		vol.dev.ops = &fuzz_btrfs_ops;
 	if (which == &fsmap_apfs_ops && data[head + 2] & APFS_SEAL)
 		vol.dev.ops = &fuzz_apfs_ops;
+	if (which == &fsmap_f2fs_ops && data[head + 2] & F2FS_SEAL)
+		vol.dev.ops = &fuzz_f2fs_ops;
 	for (size_t i = 0; i < n; i++)
 		add_lost(&lost, data + 1 + i * PIECE, vol.dev.size,
 			 which == &fsmap_apfs_ops ? 4096 : 512);

@@ -342,6 +342,15 @@ f2fs_seeds() {
 	mkfs.f2fs -q -i -O extra_attr,inode_checksum img
 	sload.f2fs -f files img
 	f2fs_seed files a0
+	# with a file that needs indirect nodes, and a second name; without the second pack there is room for that
+	mkdir -p files/one/deep
+	head -c 11950000 /dev/zero >files/one/deep/large
+	ln files/1 files/one/twin
+	blank 140M
+	mkfs.f2fs -q img
+	sload.f2fs -f files img
+	dd if=/dev/zero of=img bs=4096 seek=1024 count=64 conv=notrunc status=none
+	f2fs_seed tree a0
 }
 
 # NAME SIZE OPTION...; what --pending leaves also with checksums that are put right
@@ -398,10 +407,29 @@ apfs_lost() {
 	} >"$folder/owners/seed-more-apfs-${1##*/seed-}"
 }
 
+# blocks here and there of the main area, which begins at 16 MiB; with what of the summaries tells of some of them
+owners_f2fs_seeds() {
+	local file at out lost=
+	for ((at = 0x80; at < 0xf8; at += 8)); do
+		printf -v lost '%s\\x00\\x%x\\x3f' "$lost" "$at"
+	done
+	for file in "$folder"/f2fs/seed-*; do
+		out=$folder/owners/seed-main-${file##*/seed-}
+		{
+			printf '%b' "\\xf8$lost"
+			cat "$file"
+		} >"$out"
+		{
+			printf '%b' "\\xf8\\x40\\x70\\x7f${lost#????????????}"
+			cat "$file"
+		} >"$out-summaries"
+	done
+}
+
 # the volumes of the map readers, with a few areas lost
 owners_seeds() {
 	local kind=0 name file pieces
-	for name in ext ntfs fat exfat xfs btrfs apfs hfsplus; do
+	for name in ext ntfs fat exfat xfs btrfs apfs hfsplus f2fs; do
 		for file in "$folder/$name"/seed-*; do
 			[ "$name" != apfs ] || { apfs_lost "$file" "$kind" && continue; }
 			{
@@ -416,6 +444,7 @@ owners_seeds() {
 		kind=$((kind + 1))
 	done
 	owners_container_seeds
+	owners_f2fs_seeds
 	# with checksums that are put right: a flag of the volume, behind the list of what is lost
 	for file in "$folder"/owners/seed*-xfs-* "$folder"/owners/seed*-apfs-*; do
 		cp "$file" "$file-sealed"

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-# owners.py - who owns which bytes of a volume, by debugfs, sleuthkit or xfs_db; bad areas; and what a report says of them
+# owners.py - who owns which bytes of a volume, by debugfs, sleuthkit, xfs_db or dump.f2fs; bad areas; and what a report says of them
 # SPDX-License-Identifier: GPL-3.0-or-later
 """owners.py make KIND IMAGE MAPFILE SEED COUNT   a ddrescue map of IMAGE with COUNT bad places, by chance
    owners.py poison IMAGE MAPFILE              the bad places of IMAGE become rubbish
    owners.py check KIND IMAGE MAPFILE REPORT   REPORT (salvor report --json) against other tools on the intact IMAGE
 
-KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs, btrfs, apfs, hfsplus. Bad places are sectors and runs of them, anywhere on the volume.
+KIND: ext, ntfs, fat12, fat16, fat32, exfat, xfs, btrfs, apfs, hfsplus, f2fs. Bad places are sectors and runs of them, anywhere
+on the volume.
 """
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 
 import owners_apfs
 import owners_btrfs
+import owners_f2fs
 import owners_hfs
 
 SECTOR = 512
@@ -37,7 +39,8 @@ def make(kind, image, mapfile, seed, count):
     with open(image, "rb") as f:
         size = f.seek(0, 2)
     chance = random.Random(seed)
-    places = {"btrfs": owners_btrfs.hot_places, "hfsplus": owners_hfs.hot_places}
+    places = {"btrfs": owners_btrfs.hot_places, "hfsplus": owners_hfs.hot_places,
+              "f2fs": owners_f2fs.hot_places}
     hot, kept = places[kind](image) if kind in places else ((), ())
     end = size // SECTOR
     if kind == "apfs":
@@ -494,7 +497,8 @@ def check_btrfs(image, sectors, said):
 def check_sectors(kind, image, sectors, said):
     theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image),
               "xfs": lambda: Xfs(image, sectors), "apfs": lambda: owners_apfs.Apfs(image),
-              "hfsplus": lambda: owners_hfs.Hfs(image, sectors)}.get(kind, lambda: Fat(kind, image))()
+              "hfsplus": lambda: owners_hfs.Hfs(image, sectors),
+              "f2fs": lambda: owners_f2fs.F2fs(image, sectors, fail)}.get(kind, lambda: Fat(kind, image))()
     count = dict.fromkeys(["files", "metadata", "free", "unknown", "justified", "free_unknown", "named"], 0)
     for s in sectors:
         check_sector(s, theirs, said, count)

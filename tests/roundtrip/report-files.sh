@@ -10,9 +10,7 @@ requires mke2fs debugfs dumpe2fs e2fsck mkntfs ntfscluster mkfs.fat mcopy mshowf
 
 work_dir report-files
 cd "$WORK"
-seeds=${SEEDS:-2} seed=${SEED:-1}
-cleanup_fn echo "SEED=$seed"
-owners=$TOP/tests/lib/owners.py
+. "$TOP/tests/lib/report.sh"
 
 python3 - "$seed" <<'END'
 import os, random, sys
@@ -331,37 +329,6 @@ apfs_places() {
 
 # IMAGE TEXT: place of the sector where it stands first
 sector_of() { echo $(($(grep -obUa -m 1 "$2" "$1" | sed -n 's/:.*//;1p') / 512 * 512)); }
-
-# MAP IMAGE: the report
-look() { expect_rc 0 salvor report "$1" --copy "$2" --json && cp "$WORK/out" report; }
-
-# KIND IMAGE: sets of bad places by chance, the copy full of other things there
-judge() {
-	local i map=$WORK/chance.map
-	for ((i = 0; i < seeds; i++)); do
-		"$owners" make "$1" "$2" "$map" $((seed + i)) 120
-		cp --sparse=always "$2" copy
-		"$owners" poison copy "$map"
-		look "$map" copy
-		printf '%s %s: ' "$2" $((seed + i))
-		"$owners" check "$1" "$2" "$map" report || fail "$2 with seed $((seed + i))"
-	done
-}
-
-# IMAGE START LENGTH: a map with that area lost
-lose() {
-	local size
-	size=$(stat -c %s "$1")
-	{
-		echo '0x0 + 1'
-		[ "$2" -eq 0 ] || echo "0 $2 +"
-		echo "$2 $3 -"
-		[ $(($2 + $3)) -eq "$size" ] || echo "$(($2 + $3)) $((size - $2 - $3)) +"
-	} >one.map
-}
-
-# JQ-FILTER: holds of the report
-reported() { jq -e "$1" report >/dev/null || fail "not so: $1: $(head -c 2000 report)"; }
 
 note 'ext2, ext3, ext4'
 ext_volume ext2 40M -t ext2 -b 1024

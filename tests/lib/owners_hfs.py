@@ -2,6 +2,7 @@
 # owners_hfs.py - who owns which bytes of an HFS+ volume: sleuthkit has files and free blocks, hfsplus-check.py the trees
 # SPDX-License-Identifier: GPL-3.0-or-later
 """owners_hfs.py places IMAGE   first byte and length of the catalog's leaves, the extents file's and the attributes file's
+   owners_hfs.py contents IMAGE    first byte and length of the area that files are in
    owners_hfs.py record IMAGE ID   the node of the catalog that has the record of that file: its byte and length
 """
 import collections
@@ -205,7 +206,11 @@ def hot_places(image):
 
 def main():
     trees = Trees(sys.argv[2])
-    if sys.argv[1] == "places":
+    if sys.argv[1] == "contents":
+        files = Hfs(sys.argv[2], ())
+        first, last = min(files.owner), max(files.owner)
+        print(files.base + first * files.unit, (last + 1 - first) * files.unit)
+    elif sys.argv[1] == "places":
         for leaf in trees.places():
             print(leaf[0] * SECTOR, len(leaf) * SECTOR)
     elif sys.argv[1] == "record":

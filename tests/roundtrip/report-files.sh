@@ -108,6 +108,11 @@ hfsplus_trees() {
 	read -r start length <<<"$("$places" places "$1" | tail -n 1)"
 	hfsplus_lose "$1" "$start" "$length"
 	reported '.volumes[0].files | length > 0 and all(.[]; .losses[0].kind == "attributes")'
+	note 'HFS+, made by macOS: all that files have'
+	xz -dc "$TOP/tests/data/foreign/macos.hfsplus.xz" >macos
+	read -r start length <<<"$("$places" contents macos)"
+	hfsplus_lose macos "$start" "$length"
+	reported ".volumes[0] | .in_files == $length and .caution == null"
 	# of the headers another one is enough, but for whether it was unmounted
 	lose "$1" 0 4096
 	look one.map "$1"

@@ -102,7 +102,7 @@ hfsplus_trees() {
 	hfsplus_lose "$1" "$start" "$length"
 	reported ".volumes[0].files | any(.id == $number and .paths == [\"/large.bin\"] and .losses[0].kind == \"record\")"
 	reported ".volumes[0] | .in_files == $length and .unknown == 0 and (.caution | test(\"catalog is lost in part\"))"
-	read -r start length <<<"$("$places" places "$1" | head -n 1)"
+	read -r start length <<<"$("$places" places "$1" | sed -n 1p)"
 	hfsplus_lose "$1" "$start" "$length"
 	reported '.volumes[0].files | length > 0 and all(.[]; .losses[0].kind == "map")'
 	read -r start length <<<"$("$places" places "$1" | tail -n 1)"

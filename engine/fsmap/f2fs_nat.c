@@ -72,7 +72,7 @@ int f2fs_nat_find(struct f2fs_finder *f, uint32_t id, struct f2fs_entry *entry)
 	uint8_t one[F2FS_NAT_ENTRY];
 	const uint8_t *change = in_journal(f, id);
 	*entry = (struct f2fs_entry){0};
-	if (i >= table_blocks(&f->f))
+	if (!id || i >= table_blocks(&f->f)) /* what was never written has a summary of 0 */
 		return 0;
 	int rc = change ? 0 : load_block(f, i);
 	if (!rc)

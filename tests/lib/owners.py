@@ -498,7 +498,7 @@ def check_sectors(kind, image, sectors, said):
     theirs = {"ext": lambda: Ext(image, sectors), "ntfs": lambda: Ntfs(image), "exfat": lambda: Exfat(image),
               "xfs": lambda: Xfs(image, sectors), "apfs": lambda: owners_apfs.Apfs(image),
               "hfsplus": lambda: owners_hfs.Hfs(image, sectors),
-              "f2fs": lambda: owners_f2fs.F2fs(image, sectors, fail)}.get(kind, lambda: Fat(kind, image))()
+              "f2fs": lambda: owners_f2fs.F2fs(image, sectors)}.get(kind, lambda: Fat(kind, image))()
     count = dict.fromkeys(["files", "metadata", "free", "unknown", "justified", "free_unknown", "named"], 0)
     for s in sectors:
         check_sector(s, theirs, said, count)

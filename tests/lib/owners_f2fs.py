@@ -44,8 +44,8 @@ class F2fs:
     areas = {"the superblocks and what is around them": "Reserved", "the checkpoints": "Metadata",
              "the segment information": "SIT", "quotas": "Userdata", "the table of nodes": "NAT", "the summaries of segments": "SSA"}
 
-    def __init__(self, image, sectors, fail):
-        self.image, self.fail = os.path.abspath(image), fail
+    def __init__(self, image, sectors):
+        self.image, self.fail = os.path.abspath(image), None
         self.block = {b: self.ask(b) for b in sorted({s * SECTOR // BLOCK for s in sectors})}
         self.names = {field(image, 96, 4): {"/"}}
         self.quotas = {field(image, 2745 + 4 * i, 4) for i in range(3)} - {0}
@@ -127,7 +127,8 @@ class F2fs:
         above = {os.path.dirname(n) for n in names}
         return {number for number, paths in self.names.items() if paths & above}
 
-    def check_all(self, said):
+    def check_all(self, said, fail):
+        self.fail = fail
         if "damaged" in (said.v["caution"] or ""):
             self.fail(f"nothing is damaged, only lost, but the report says: {said.v['caution']}")
         for s, (kind, what) in said.area.items():

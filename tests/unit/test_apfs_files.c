@@ -425,6 +425,8 @@ static void test_sealed(void **state)
 			put_le64(at(&v, b), checksum(at(&v, b)));
 			struct fsmap_files *f = ask(&v, &v.lost);
 			changed += *f->caution || *f->reason;
+			if (get_le32(keep + O_SUBTYPE) == FILES)
+				assert_non_null(strstr(f->caution, "damaged"));
 			expect_less(&v, f, b);
 			memcpy(at(&v, b), keep, BLOCK);
 		}

@@ -11,6 +11,7 @@
 #include "engine/fsmap/reader.h"
 #include "engine/util/bytes.h"
 #include "tests/lib/fixture.h"
+#include "tests/lib/found.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,17 +123,6 @@ uint64_t f2fs_summary_at(const struct f2fs_image *m, uint64_t at)
 	return f2fs_area(m, 3) + block / 512 * BLOCK + block % 512 * 7;
 }
 
-static void promises(const struct fsmap_files *f, const struct sv_extents *lost)
-{
-	size_t losses = 0;
-	assert_int_equal(f->in_files + f->metadata + f->free + f->unknown, sv_extents_total(lost));
-	for (size_t i = 0; i < f->n_files; i++)
-		losses += f->files[i].n;
-	assert_int_equal(losses, f->n_losses);
-	for (size_t i = 0; i < f->n_losses; i++)
-		assert_true(sv_extents_contain(lost, f->losses[i].at, f->losses[i].at_len));
-}
-
 struct fsmap_files *f2fs_ask(const struct f2fs_image *m, const struct sv_extent *lost, size_t n)
 {
 	struct sv_extents list = {0};
@@ -141,7 +131,7 @@ struct fsmap_files *f2fs_ask(const struct f2fs_image *m, const struct sv_extent 
 		assert_int_equal(sv_extents_add(&list, lost[i].start, lost[i].len), 0);
 	sv_extents_normalise(&list);
 	assert_int_equal(fsmap_files_read_as(m->mem, &fsmap_f2fs_ops, "f2fs", &list, &found), 0);
-	promises(found, &list);
+	found_promises(found, &list);
 	sv_extents_clear(&list);
 	return found;
 }

@@ -10,6 +10,7 @@
 #include "engine/fsmap/files.h"
 #include "engine/util/bytes.h"
 #include "tests/lib/fixture.h"
+#include "tests/lib/found.h"
 #include "tests/lib/hfsplus_image.h"
 #include "tests/lib/scratch.h"
 
@@ -90,24 +91,13 @@ static uint64_t content_at(const struct image *m, const char *path)
 	return get_be32(m->data + record_at(m, path, &id) + 88 + 16) * m->block;
 }
 
-static void promises(const struct fsmap_files *f, const struct sv_extents *lost)
-{
-	size_t losses = 0;
-	assert_int_equal(f->in_files + f->metadata + f->free + f->unknown, sv_extents_total(lost));
-	for (size_t i = 0; i < f->n_files; i++)
-		losses += f->files[i].n;
-	assert_int_equal(losses, f->n_losses);
-	for (size_t i = 0; i < f->n_losses; i++)
-		assert_true(sv_extents_contain(lost, f->losses[i].at, f->losses[i].at_len));
-}
-
 static struct fsmap_files *ask_list(const struct image *m, struct sv_extents *list)
 {
 	struct fsmap_files *found = NULL;
 	sv_extents_normalise(list);
 	assert_int_equal(fsmap_files_read_as(m->mem, &fsmap_hfsplus_ops, "hfsplus", list, &found),
 			 0);
-	promises(found, list);
+	found_promises(found, list);
 	return found;
 }
 

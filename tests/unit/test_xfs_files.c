@@ -11,6 +11,7 @@
 #include "engine/fsmap/reader.h"
 #include "engine/util/bytes.h"
 #include "tests/lib/fixture.h"
+#include "tests/lib/found.h"
 #include "tests/lib/noise.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/xfs_image.h"
@@ -82,17 +83,6 @@ static uint64_t extent_at(const struct image *m, uint64_t inode)
 	return block_at(m, (get_be64(e) & 0x1ff) << 43 | get_be64(e + 8) >> 21);
 }
 
-static void promises(const struct fsmap_files *f, const struct sv_extents *lost)
-{
-	size_t losses = 0;
-	assert_int_equal(f->in_files + f->metadata + f->free + f->unknown, sv_extents_total(lost));
-	for (size_t i = 0; i < f->n_files; i++)
-		losses += f->files[i].n;
-	assert_int_equal(losses, f->n_losses);
-	for (size_t i = 0; i < f->n_losses; i++)
-		assert_true(sv_extents_contain(lost, f->losses[i].at, f->losses[i].at_len));
-}
-
 static struct fsmap_files *ask(const struct image *m, const struct sv_extent *lost, size_t n)
 {
 	struct sv_extents list = {0};
@@ -101,7 +91,7 @@ static struct fsmap_files *ask(const struct image *m, const struct sv_extent *lo
 		assert_int_equal(sv_extents_add(&list, lost[i].start, lost[i].len), 0);
 	sv_extents_normalise(&list);
 	assert_int_equal(fsmap_files_read_as(m->mem, &fsmap_xfs_ops, "xfs", &list, &found), 0);
-	promises(found, &list);
+	found_promises(found, &list);
 	sv_extents_clear(&list);
 	return found;
 }
